@@ -1,0 +1,250 @@
+"""Everything that can be wrong with what a person gives us, one class each.
+
+An error carries its facts as fields and says one sentence: what was given, what was expected, what to do next. The
+command line prints that sentence and exits with 2; a page shows it and keeps what was loaded. Tests assert on the class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+def quoted(name: object, limit: int = 60) -> str:
+    """Return a stranger's name in quotation marks, on one line and of bounded length.
+
+    Examples
+    --------
+    >>> quoted("PAY_0")
+    '“PAY_0”'
+    """
+    text = "".join(c if c.isprintable() else "\ufffd" for c in str(name))
+    return f"“{text if len(text) <= limit else text[: limit - 1] + '…'}”"
+
+
+def listed(names: Sequence[object], limit: int = 5) -> str:
+    """Return up to `limit` quoted names and how many more there are."""
+    shown = ", ".join(quoted(n) for n in names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit:,} more"
+
+
+class InputError(Exception):
+    """Base of all errors that a person can mend; ``str(error)`` is the sentence to show."""
+
+
+# --- tables ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class EmptyTable(InputError):
+    """A table without rows or without columns."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"The table {quoted(self.name)} has no rows; choose a file with a header line and at least one row."
+
+
+@dataclass(eq=False)
+class UnreadableTable(InputError):
+    """Bytes that are not the table they claim to be."""
+
+    name: str
+    reason: str
+    expected: str = "CSV, Parquet, Feather or Excel"
+
+    def __str__(self) -> str:
+        return f"{quoted(self.name)} cannot be read as a table ({self.reason}); expected {self.expected}."
+
+
+@dataclass(eq=False)
+class TooLarge(InputError):
+    """A file that is, or unpacks to, more than the limit."""
+
+    name: str
+    limit: str
+    found: str
+
+    def __str__(self) -> str:
+        return (
+            f"{quoted(self.name)} is too large ({self.found}; the limit is {self.limit}): "
+            "choose fewer rows or columns, or raise the limit on the server."
+        )
+
+
+@dataclass(eq=False)
+class MissingColumn(InputError):
+    """A column that was asked for and is not in the table."""
+
+    column: str
+    role: str
+    columns: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"The table has no {self.role} column {quoted(self.column)}; its columns are {listed(self.columns)}."
+
+
+@dataclass(eq=False)
+class BadTarget(InputError):
+    """A target that cannot be scored."""
+
+    target: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"The target {quoted(self.target)} cannot be used: {self.reason}."
+
+
+# --- models ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class UnknownModelFormat(InputError):
+    """A file whose content is no model format that we read."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return (
+            f"{quoted(self.name)} is not a model that can be read: expected ONNX, XGBoost JSON or UBJ, "
+            "LightGBM text, CatBoost cbm or skops."
+        )
+
+
+@dataclass(eq=False)
+class PickledModel(InputError):
+    """A pickle, whatever its name: a program, refused until it can be jailed."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return (
+            f"{quoted(self.name)} is a pickle, and a pickle is a program that runs when it is opened: "
+            "save the model as ONNX or skops, or in its library's own format, and upload that."
+        )
+
+
+@dataclass(eq=False)
+class UntrustedTypes(InputError):
+    """A skops file with types beyond the allow-list."""
+
+    name: str
+    types: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"{quoted(self.name)} contains types that are not on the list of trusted ones ({listed(self.types)}): "
+            "save the model without them, or export it as ONNX."
+        )
+
+
+@dataclass(eq=False)
+class UnreadableModel(InputError):
+    """A model file of a known format that its library does not load."""
+
+    name: str
+    format: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{quoted(self.name)} cannot be loaded as {self.format} ({self.reason}); save the model again and retry."
+
+
+@dataclass(eq=False)
+class WorkerDied(InputError):
+    """The process that held the model ended without an answer."""
+
+    name: str
+    during: str
+
+    def __str__(self) -> str:
+        return (
+            f"The model {quoted(self.name)} ended its process while it was asked to {self.during}: "
+            "the file is damaged or needs more memory than a worker may use; save the model again and retry."
+        )
+
+
+@dataclass(eq=False)
+class WorkerTimeout(InputError):
+    """The model gave no answer within the time limit."""
+
+    name: str
+    during: str
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"The model {quoted(self.name)} gave no answer within {self.seconds:g} s while it was asked to "
+            f"{self.during}; use fewer rows or a smaller model."
+        )
+
+
+@dataclass(eq=False)
+class ModelRaised(InputError):
+    """The model raised an exception on the rows that it was given."""
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"The model {quoted(self.name)} raised an error on this table: {self.reason}"
+
+
+@dataclass(eq=False)
+class BadModelOutput(InputError):
+    """Predictions of the wrong length or type, NaN, or out of range."""
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"The predictions of {quoted(self.name)} cannot be used: {self.reason}."
+
+
+@dataclass(eq=False)
+class FeatureMismatch(InputError):
+    """The model expects features that the table does not have."""
+
+    missing: tuple[str, ...]
+    unused: tuple[str, ...]
+
+    def __str__(self) -> str:
+        spare = f" Columns that the model does not use: {listed(self.unused)}." if self.unused else ""
+        return (
+            f"The model expects {len(self.missing)} feature(s) that the table does not have: {listed(self.missing)}; "
+            f"rename the columns or match them on the Load page.{spare}"
+        )
+
+
+@dataclass(eq=False)
+class NotApplicable(InputError):
+    """A debugger that does not apply to this subject; the reason is its obstacle."""
+
+    debugger: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.debugger} does not apply: {self.reason}"
+
+
+@dataclass(eq=False)
+class BadParameter(InputError):
+    """A parameter outside its declared values."""
+
+    parameter: str
+    value: object
+    expected: str
+
+    def __str__(self) -> str:
+        return f"The parameter {self.parameter} cannot be {quoted(self.value)}: expected {self.expected}."
+
+
+@dataclass(eq=False)
+class BadPredicate(InputError):
+    """A cohort condition that is not a plain predicate over the table's columns."""
+
+    predicate: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"The condition {quoted(self.predicate)} cannot be used: {self.reason}."
