@@ -1,7 +1,7 @@
 """Everything that can be wrong with what a person gives us, one class each.
 
-An error carries its facts as fields and says one sentence: what was given, what was expected, what to do next. The
-command line prints that sentence and exits with 2; a page shows it and keeps what was loaded. Tests assert on the class.
+An error carries its facts as fields and says one sentence: what was given, what was expected, what to do next.
+The command line prints that sentence and exits with 2; a page shows it and keeps what was loaded; tests assert on the class.
 """
 
 from __future__ import annotations
