@@ -1,7 +1,8 @@
 """Everything that can be wrong with what a person gives us, one class each.
 
 An error carries its facts as fields and says one sentence: what was given, what was expected, what to do next.
-The command line prints that sentence and exits with 2; a page shows it and keeps what was loaded; tests assert on the class.
+The command line prints that sentence and exits with 2; a page shows it and keeps what was loaded; tests assert on the
+class.
 """
 
 from __future__ import annotations
@@ -248,3 +249,28 @@ class BadPredicate(InputError):
 
     def __str__(self) -> str:
         return f"The condition {quoted(self.predicate)} cannot be used: {self.reason}."
+
+
+@dataclass(eq=False)
+class FeatureCountMismatch(InputError):
+    """A model without input names, and a table with another number of columns."""
+
+    model: str
+    expected: int
+    columns: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"{quoted(self.model)} takes {self.expected} inputs and does not name them, and the table has "
+            f"{len(self.columns)} columns left for them ({listed(self.columns)}): ignore the others on the Load page."
+        )
+
+
+@dataclass(eq=False)
+class NoPredictions(InputError):
+    """Neither a model nor a column of predictions."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"{quoted(self.name)} has no model and no column of predictions: add a model file or choose the column."

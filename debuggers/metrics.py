@@ -36,7 +36,7 @@ def decide(task: Task, scores: Floats, threshold: float) -> Floats:
     if task is Task.BINARY:
         return (scores > threshold).astype(np.float64)
     if task is Task.MULTICLASS:
-        return scores.argmax(axis=1).astype(np.float64)
+        return np.asarray(scores.argmax(axis=1), dtype=np.float64)
     return scores
 
 
@@ -44,14 +44,14 @@ def own_probability(task: Task, y: Codes, scores: Floats) -> Floats:
     """Return the probability that a classifier gave to each row's own class, shape (n,)."""
     if task is Task.BINARY:
         return np.where(y == 1, scores, 1 - scores)
-    return scores[np.arange(len(y)), y.astype(np.intp)]
+    return np.take_along_axis(scores, y.astype(np.intp)[:, None], axis=1)[:, 0]
 
 
 def loss(task: Task, y: Codes, scores: Floats) -> Floats:
     """Return one loss per row: log loss for a classifier, squared error for a regressor."""
     if task is Task.REGRESSION:
         return np.square(y - scores)
-    return -np.log(np.clip(own_probability(task, y, scores), CLIP, 1.0))
+    return np.asarray(-np.log(np.clip(own_probability(task, y, scores), CLIP, 1.0)), dtype=np.float64)
 
 
 def error(task: Task, y: Codes, scores: Floats, threshold: float) -> Floats:
@@ -126,22 +126,20 @@ def scorecard(task: Task, y: Codes, scores: Floats, threshold: float) -> tuple[S
     wrong = error(task, y, scores, threshold)
     accuracy = Score("accuracy", "Accuracy", share(float((wrong == 0).sum()), len(y)), "high", "Wilson")
     if task is Task.BINARY:
-        return (losses, Score("auc", "ROC AUC", auc(y == 1, scores), "high", "DeLong"), accuracy) + tuple(
-            confusion_scores(y, scores, threshold)
-        )
+        ranking = Score("auc", "ROC AUC", auc(y == 1, scores), "high", "DeLong")
+        return (losses, ranking, accuracy, *confusion_scores(y, scores, threshold))
     brier = np.square(scores).sum(axis=1) - 2 * own_probability(task, y, scores) + 1
     recalls = [share(float(((wrong == 0) & (y == c)).sum()), int((y == c).sum())) for c in np.unique(y)]
-    return (losses, accuracy, _mean_of("balanced_accuracy", "Balanced accuracy", recalls, y, wrong)) + (
-        Score("brier", "Brier score", mean(brier), "low", "t"),
-    )
+    balanced = Score("balanced_accuracy", "Balanced accuracy", _mean_of(recalls), "high", "normal, by class")
+    return (losses, accuracy, balanced, Score("brier", "Brier score", mean(brier), "low", "t"))
 
 
-def _mean_of(key: str, title: str, parts: list[Estimate], y: Codes, wrong: Floats) -> Score:
+def _mean_of(parts: list[Estimate]) -> Estimate:
     """Average independent shares; the variance of the mean is the sum of theirs."""
     value = float(np.mean([p.value for p in parts])) if parts else np.nan
     variance = sum(p.value * (1 - p.value) / p.n for p in parts) / max(len(parts), 1) ** 2
     half = float(stats.norm.ppf(0.5 + CONFIDENCE / 2)) * float(np.sqrt(variance))
-    return Score(key, title, Estimate(value, value - half, value + half, len(wrong)), "high", "normal, by class")
+    return Estimate(value, value - half, value + half, sum(p.n for p in parts))
 
 
 @dataclass(frozen=True)
@@ -228,7 +226,8 @@ def f1_estimate(counts: Confusion) -> Estimate:
 def _regression_scores(y: Floats, prediction: Floats) -> tuple[Score, ...]:
     squared = np.square(y - prediction)
     mse = mean(squared)
-    root = Estimate(*(float(np.sqrt(max(v, 0.0))) for v in (mse.value, mse.low, mse.high)), mse.n)
+    value, low, high = (float(np.sqrt(max(v, 0.0))) for v in (mse.value, mse.low, mse.high))
+    root = Estimate(value, low, high, mse.n)
     return (
         Score("r2", "R²", r_squared(y, squared), "high", "delta method"),
         Score("mae", "MAE", mean(np.abs(y - prediction)), "low", "t"),

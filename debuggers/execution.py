@@ -1,0 +1,68 @@
+"""Long work in pieces: progress, cancelling, and blocks of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from threading import Event
+
+
+class Cancelled(Exception):
+    """The person cancelled the work; raised by `report` in the middle of it."""
+
+
+@dataclass
+class Progress:
+    """How far some work is; shared between the thread that works and the one that shows it."""
+
+    fraction: float = 0.0
+    message: str = ""
+    _cancelled: Event = field(default_factory=Event)
+
+    def cancel(self) -> None:
+        """Ask the work to stop at its next report."""
+        self._cancelled.set()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the work was asked to stop."""
+        return self._cancelled.is_set()
+
+
+_current: ContextVar[Progress | None] = ContextVar("progress", default=None)
+
+
+@contextmanager
+def tracked(progress: Progress) -> Iterator[Progress]:
+    """Send what the code within reports to `progress`."""
+    token = _current.set(progress)
+    try:
+        yield progress
+    finally:
+        _current.reset(token)
+
+
+def report(fraction: float, message: str = "") -> None:
+    """Say how far the work is, from 0 to 1; costs nothing where nobody listens.
+
+    Raises
+    ------
+    Cancelled
+        The person asked the work to stop.
+    """
+    progress = _current.get()
+    if progress is None:
+        return
+    progress.fraction = min(max(fraction, 0.0), 1.0)
+    progress.message = message or progress.message
+    if progress.is_cancelled:
+        raise Cancelled
+
+
+def blocks(n: int, size: int, message: str = "") -> Iterator[slice]:
+    """Yield slices that cover `n` rows in blocks of `size`, reporting progress before each."""
+    for start in range(0, n, size):
+        report(start / n, message)
+        yield slice(start, min(start + size, n))
