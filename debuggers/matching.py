@@ -201,26 +201,22 @@ def make_subject(name: str, test: pd.DataFrame, roles: Roles, **files: object) -
     return understanding.subject
 
 
+@dataclass
 class _Builder:
     """The steps of `understand`, sharing the problems and notes that they collect."""
 
-    def __init__(
-        self,
-        name: str,
-        test: pd.DataFrame,
-        roles: Roles,
-        model: Model | None,
-        train: pd.DataFrame | None,
-        benchmark: Model | None,
-        schema: Schema,
-    ) -> None:
-        self.name, self.test, self.roles, self.schema = name, test, roles, schema
-        self.model, self.train, self.benchmark = model, train, benchmark
-        self.problems: list[InputError] = []
-        self.notes: list[str] = []
-        self.match: Match | None = None
-        self.task: Task | None = None
-        self.classes: tuple[str, ...] = ()
+    name: str
+    test: pd.DataFrame
+    roles: Roles
+    model: Model | None
+    train: pd.DataFrame | None
+    benchmark: Model | None
+    schema: Schema
+    problems: list[InputError] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    match: Match | None = None
+    task: Task | None = None
+    classes: tuple[str, ...] = ()
 
     def build(self) -> Understanding:
         subject = None
@@ -342,7 +338,7 @@ class _Builder:
         if self.task is Task.MULTICLASS and model.signature.classes is None and self.roles.classes is None:
             self.classes = self._numbered(outputs)
         if outputs != len(self.classes):
-            reason = f"it gives {outputs} probabilities and there are {len(self.classes)} classes; name them on the Load page"
+            reason = f"it gives {outputs} probabilities for {len(self.classes)} classes; name them on the Load page"
             raise BadModelOutput(model.name, reason)
         own = model.signature.classes
         order = tuple(own.index(c) if own and set(own) == set(self.classes) else i for i, c in enumerate(self.classes))

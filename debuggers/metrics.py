@@ -44,7 +44,8 @@ def own_probability(task: Task, y: Codes, scores: Floats) -> Floats:
     """Return the probability that a classifier gave to each row's own class, shape (n,)."""
     if task is Task.BINARY:
         return np.where(y == 1, scores, 1 - scores)
-    return np.take_along_axis(scores, y.astype(np.intp)[:, None], axis=1)[:, 0]
+    own = np.take_along_axis(scores, y.astype(np.intp)[:, None], axis=1)[:, 0]
+    return np.asarray(own, dtype=np.float64)
 
 
 def loss(task: Task, y: Codes, scores: Floats) -> Floats:

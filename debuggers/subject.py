@@ -152,7 +152,7 @@ class Subject:
 
     @cached_property
     def scores(self) -> Floats:
-        """Predictions for the test rows: values or probabilities of the positive class (n,), or of each class (n, k)."""
+        """Predictions of the test rows: values, or probabilities of the positive class, (n,); of each class, (n, k)."""
         if self.recorded is not None:
             return self.recorded
         assert self.model is not None, "a subject has a model or recorded predictions"
