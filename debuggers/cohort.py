@@ -22,10 +22,10 @@ from debuggers.subject import Subject
 
 Mask = npt.NDArray[np.bool_]
 MODEL_COLUMNS = ("row", "prediction", "residual", "loss", "error")
-FUNCTIONS = frozenset(
-    ("+", "-", "*", "/", "%", "abs", "round", "floor", "ceil", "sqrt", "ln", "log10", "exp", "lower", "upper", "length")
-    + ("~~", "!~~", "~~*", "!~~*", "contains", "starts_with", "coalesce", "year", "month", "day", "isnan")
-)
+ARITHMETIC = ("+", "-", "*", "/", "%", "abs", "round", "floor", "ceil", "sqrt", "ln", "log10", "exp", "coalesce")
+TEXT = ("lower", "upper", "length", "~~", "!~~", "~~*", "!~~*", "contains", "starts_with")  # ~~ is LIKE
+DATES = ("year", "month", "day")
+FUNCTIONS = frozenset((*ARITHMETIC, *TEXT, *DATES))
 CLASSES = frozenset(
     ("COMPARISON", "CONJUNCTION", "CONSTANT", "COLUMN_REF", "OPERATOR", "FUNCTION", "BETWEEN", "CAST", "TYPE")
 )

@@ -43,7 +43,7 @@ def decide(task: Task, scores: Floats, threshold: float) -> Floats:
 def own_probability(task: Task, y: Codes, scores: Floats) -> Floats:
     """Return the probability that a classifier gave to each row's own class, shape (n,)."""
     if task is Task.BINARY:
-        return np.where(y == 1, scores, 1 - scores)
+        return np.asarray(np.where(y == 1, scores, 1 - scores), dtype=np.float64)
     own = np.take_along_axis(scores, y.astype(np.intp)[:, None], axis=1)[:, 0]
     return np.asarray(own, dtype=np.float64)
 
@@ -58,7 +58,7 @@ def loss(task: Task, y: Codes, scores: Floats) -> Floats:
 def error(task: Task, y: Codes, scores: Floats, threshold: float) -> Floats:
     """Return one error per row: 0 or 1 for a classifier (wrong decision), absolute error for a regressor."""
     if task is Task.REGRESSION:
-        return np.abs(y - scores)
+        return np.asarray(np.abs(y - scores), dtype=np.float64)
     return (decide(task, scores, threshold) != y).astype(np.float64)
 
 
@@ -70,7 +70,7 @@ def residual(task: Task, y: Codes, scores: Floats) -> Floats:
     """
     if task is Task.MULTICLASS:
         return 1 - own_probability(task, y, scores)
-    return y - scores
+    return np.asarray(y - scores, dtype=np.float64)
 
 
 def deviance_residual(task: Task, y: Codes, scores: Floats) -> Floats:

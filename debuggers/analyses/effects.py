@@ -29,9 +29,7 @@ class EffectsParams(Params):
 
     feature: Annotated[str | None, Feature("The feature to look at; none: all of them, ordered by range")] = None
     other: Annotated[str | None, Feature("A second feature, for a surface of both")] = None
-    scale: Annotated[str, Choice(("probability", "log-odds"), "Scale of the prediction of a classifier")] = (
-        "probability"
-    )
+    scale: Annotated[str, Choice(("probability", "log-odds"), "Scale of a classifier's output")] = "probability"
     points: Annotated[int, Range(5, 60, "Values per feature")] = 25
     rows: Annotated[int, Range(50, 1_000_000, "Rows to average over, drawn at random with a fixed seed")] = 10_000
     gallery_rows: Annotated[int, Range(50, 100_000, "The same for the gallery of all features")] = 1_000
@@ -86,10 +84,10 @@ def effects(subject: Subject, params: EffectsParams) -> EffectsResult:
 
     How to read
     -----------
-    The thick line is the partial dependence: the mean prediction over the rows if every one of them had that value. The
-    thin lines are the same for single rows. The accumulated local effect follows only changes that rows near the
-    value would see. Where the thin lines cross, the average hides groups: the feature interacts with others. The band is
-    a bootstrap interval of the mean over rows; it does not speak of the model's own uncertainty.
+    The thick line is the partial dependence: the mean prediction over the rows if every one of them had that value.
+    The thin lines are the same for single rows. The accumulated local effect follows only changes that rows near the
+    value would see. Where the thin lines cross, the average hides groups: the feature interacts with others. The band
+    is a bootstrap interval of the mean over rows; it does not speak of the model's own uncertainty.
 
     When it misleads
     ----------------
@@ -143,7 +141,7 @@ def individual_curves(subject: Subject, rows: pd.DataFrame, grid: Grid, *, log_o
     for start in range(0, g, step):
         values = grid.values[start : start + step]
         stacked = rows.iloc[np.tile(np.arange(n), len(values))]
-        stacked = with_value(stacked, grid.feature, [v for v in values for _ in range(n)])
+        stacked = with_value(stacked, grid.feature, np.repeat(np.array(values, dtype=object), n))
         predicted = subject.predict(stacked, log_odds=log_odds)
         out[:, start : start + step] = predicted.reshape(len(values), n, -1).swapaxes(0, 1)
     return out

@@ -1,0 +1,150 @@
+"""Answers of debuggers, computed once and off the script's thread: the page shows progress and can cancel."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+from uuid import uuid4
+
+import streamlit as st
+
+from components.text import literal
+from debuggers.debugger import Debugger, Result
+from debuggers.errors import InputError
+from debuggers.execution import Cancelled, Progress, tracked
+from debuggers.params import Params
+from debuggers.subject import Subject
+
+log = logging.getLogger("faultline")
+# An answer that comes within this many seconds is shown at once; else progress is shown until it is there.
+PATIENCE = 0.4
+POLL_SECONDS = 0.3
+MAX_ANSWERS = 512
+WORKERS = 3
+
+
+@dataclass
+class Job:
+    """Some work under way or done."""
+
+    future: Future[Any]
+    progress: Progress
+
+
+class Desk:
+    """The server's jobs by key; the same question asked twice is computed once."""
+
+    def __init__(self) -> None:
+        self._jobs: OrderedDict[tuple[Any, ...], Job] = OrderedDict()
+        self._lock = Lock()
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="faultline")
+
+    def submit(self, key: tuple[Any, ...], work: Callable[[], Any]) -> Job:
+        """Return the job of `key`, started now if it is not there."""
+        with self._lock:
+            job = self._jobs.get(key)
+            if job is None:
+                progress = Progress()
+                job = Job(self._pool.submit(_run, work, progress), progress)
+                self._jobs[key] = job
+            self._jobs.move_to_end(key)
+            while len(self._jobs) > MAX_ANSWERS:
+                self._jobs.popitem(last=False)
+            return job
+
+    def forget(self, key: tuple[Any, ...]) -> None:
+        """Drop a job, so that asking again starts it anew."""
+        with self._lock:
+            self._jobs.pop(key, None)
+
+
+def _run(work: Callable[[], Any], progress: Progress) -> Any:
+    with tracked(progress):
+        return work()
+
+
+@st.cache_resource(show_spinner=False)
+def desk() -> Desk:
+    """Return the server's one desk."""
+    return Desk()
+
+
+def answer_key(debugger: Debugger, subject: Subject, params: Params) -> tuple[Any, ...]:
+    """Return what an answer depends on: the debugger's code, the subject's content, and the parameters."""
+    return (debugger.slug, debugger.version, subject.fingerprint, params)
+
+
+def answer(debugger: Debugger, subject: Subject, params: Params) -> Any:
+    """Return a debugger's result; while it is computed show progress and stop the page there."""
+    return wait(
+        answer_key(debugger, subject, params),
+        lambda: debugger.run(subject, params),
+        f"Computing {debugger.title.lower()}",
+    )
+
+
+def known_answer(debugger: Debugger, subject: Subject, params: Params) -> Result | None:
+    """Return the result if it is there, and start to compute it if not."""
+    job = desk().submit(answer_key(debugger, subject, params), lambda: debugger.run(subject, params))
+    if not job.future.done() or job.future.exception() is not None:
+        return None
+    result: Result = job.future.result()
+    return result
+
+
+def wait(key: tuple[Any, ...], work: Callable[[], Any], message: str) -> Any:
+    """Return what `work` returns; while it is under way show progress with a cancel button and stop the page there.
+
+    What goes wrong is one sentence on the page: an `InputError` says what to do, anything else is logged under an id.
+    """
+    job = desk().submit(key, work)
+    try:
+        return job.future.result(timeout=PATIENCE)
+    except TimeoutError:
+        _show_progress(job, message)
+    except Cancelled:
+        _offer_again(key, "Cancelled.")
+    except InputError as problem:
+        desk().forget(key)
+        st.error(literal(problem), icon=":material/error:")
+    except Exception as failure:  # noqa: BLE001 - the page boundary: it is logged, and the person told
+        desk().forget(key)
+        show_failure(failure)
+    return st.stop()
+
+
+def show_failure(failure: BaseException) -> None:
+    """Log an exception and show the id of its log entry; no traceback reaches the browser."""
+    ticket = uuid4().hex[:8]
+    log.error("failure %s", ticket, exc_info=failure)
+    st.error(
+        f"This did not work, and it is our fault, not yours. The server's log has the details under **{ticket}**. "
+        "What was loaded is still loaded: change a parameter or reload the page.",
+        icon=":material/error:",
+    )
+
+
+def _show_progress(job: Job, message: str) -> None:
+    @st.fragment(run_every=POLL_SECONDS)
+    def poll() -> None:
+        if job.future.done():
+            st.rerun()
+        bar, button = st.columns([6, 1], vertical_alignment="center")
+        bar.progress(job.progress.fraction, text=f"{literal(job.progress.message or message)} …")
+        if button.button("Cancel", key="_cancel", icon=":material/close:"):
+            job.progress.cancel()
+        st.skeleton(height=360)
+
+    poll()
+
+
+def _offer_again(key: tuple[Any, ...], sentence: str) -> None:
+    st.info(sentence, icon=":material/info:")
+    if st.button("Compute again", key="_again"):
+        desk().forget(key)
+        st.rerun()

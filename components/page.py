@@ -1,0 +1,188 @@
+"""The frame that every debugger's page shares: question, answer, controls, chart, evidence, how to read, export."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from components import navigation, state
+from components.charts.theme import DARK, LIGHT, Palette
+from components.compute import answer
+from components.exports import export_menu
+from components.param_form import param_form, param_widget
+from components.text import literal
+from debuggers.debugger import Debugger, all_debuggers
+from debuggers.params import Params
+from debuggers.subject import Subject
+
+Mask = npt.NDArray[np.bool_]
+
+
+def palette() -> Palette:
+    """Return the colours of the theme that the browser shows."""
+    return DARK if st.context.theme.type == "dark" else LIGHT
+
+
+def guard() -> None:
+    """Send a run that began without ``app.py`` back to it: a deep link opened first after a restart does that."""
+    if not state.entered():
+        navigation.declare(ready=state.opened() is not None)
+        state.enter()
+        st.rerun()
+
+
+@dataclass
+class Frame:
+    """One page under construction, from top to bottom.
+
+    Parameters
+    ----------
+    debugger : Debugger
+    subject : Subject
+    mask : ndarray of bool or None
+        The active cohort's rows, None for all.
+    """
+
+    debugger: Debugger
+    subject: Subject
+    mask: Mask | None
+    palette: Palette
+    _answer_line: Any
+    _export: Any
+    _figure: go.Figure | None = None
+
+    @property
+    def cohort(self) -> Subject | None:
+        """The subject on the active cohort's rows, None where all rows are active."""
+        return None if self.mask is None else self.subject.restrict(self.mask)
+
+    @property
+    def rest(self) -> Subject | None:
+        """The subject on the other rows, None where there are none."""
+        return None if self.mask is None or self.mask.all() else self.subject.restrict(~self.mask)
+
+    def controls(self, *, hidden: tuple[str, ...] = ()) -> Params:
+        """Draw the debugger's parameters and return them."""
+        return param_form(self.debugger.slug, self.debugger.params, self.subject, hidden=hidden)
+
+    def control(self, name: str) -> Any:
+        """Draw the widget of one parameter and return its value."""
+        return param_widget(self.debugger.slug, self.debugger.params, name, self.subject)
+
+    def answer(self, params: Params, subject: Subject | None = None) -> Any:
+        """Return the debugger's result; shows progress and stops the page while it is computed."""
+        return answer(self.debugger, subject or self.subject, params)
+
+    def say(self, sentence: str) -> None:
+        """Write the line that answers the question; names in it are already made literal."""
+        self._answer_line.markdown(f"**{sentence}**")
+
+    def chart(
+        self, figure: go.Figure, *, key: str, alt: str, select: tuple[str, ...] = (), main: bool = True
+    ) -> dict[str, Any]:
+        """Draw a plotly figure and return the selection made in it.
+
+        Parameters
+        ----------
+        figure : Figure
+        key : str
+        alt : str
+            What the chart shows, for screen readers.
+        select : tuple of {"points", "box", "lasso"}
+            Ways to select; none: the chart is no input.
+        main : bool
+            Whether the page's export offers it.
+        """
+        if main:
+            self._figure = figure
+        config = {
+            "displaylogo": False,
+            "modeBarButtonsToRemove": ["autoScale2d"] if select else ["select2d", "lasso2d", "autoScale2d"],
+            "toImageButtonOptions": {
+                "format": state.widget("image_format", "png"),
+                "filename": f"faultline-{self.debugger.slug}",
+                "scale": 2,
+            },
+        }
+        if not select:
+            st.plotly_chart(figure, key=key, config=config, theme=None, alt=alt)
+            return {}
+        picked = st.plotly_chart(
+            figure, key=key, config=config, theme=None, alt=alt, on_select="rerun", selection_mode=cast("Any", select)
+        )
+        return dict(cast("Any", picked).get("selection", {}))
+
+    def table(
+        self, table: pd.DataFrame, *, key: str, config: dict[str, Any] | None = None, select: bool = False
+    ) -> list[int]:
+        """Draw a table and return the positions of the rows selected in it."""
+        if not select:
+            st.dataframe(table, key=key, hide_index=True, column_config=config)
+            return []
+        picked = st.dataframe(
+            table, key=key, hide_index=True, column_config=config, on_select="rerun", selection_mode="single-row"
+        )
+        return list(cast("Any", picked).get("selection", {}).get("rows", []))
+
+    def close(self, params: Params, table: pd.DataFrame) -> None:
+        """Draw what stands below the evidence: how to read the page, and the export menu beside its title."""
+        with st.expander("How to read this", icon=":material/menu_book:"):
+            st.markdown(reading(self.debugger))
+        with self._export:
+            export_menu(self.debugger, params, table, self._figure)
+
+
+def open_page(slug: str) -> Frame:
+    """Begin the page of a debugger: title, question and the place of the answer; stops where it does not apply."""
+    guard()
+    debugger = all_debuggers()[slug]
+    head = st.container(horizontal=True, vertical_alignment="bottom")
+    with head:
+        with st.container(gap=None):
+            st.title(debugger.title, anchor=False)
+            st.caption(debugger.question)
+        export = st.container(width="content")
+    opened = state.opened()
+    if opened is None:
+        empty_page()
+    assert opened is not None
+    reason = debugger.obstacle(opened.subject)
+    if reason is not None:
+        st.info(f"**{debugger.title} does not apply to this subject.** {literal(reason)}", icon=":material/info:")
+        st.page_link(navigation.path_of(navigation.LOAD), label="Go to Load", icon=":material/upload_file:")
+        st.stop()
+    return Frame(debugger, opened.subject, active_rows(opened), palette(), st.empty(), export)
+
+
+def active_rows(opened: state.Opened) -> Mask | None:
+    """Return the rows of the active cohort, None for all."""
+    from components.cohort_bar import cohort_rows
+
+    mask = cohort_rows(opened.subject)
+    return mask if mask is not None and mask.sum() > 0 else None
+
+
+def empty_page() -> None:
+    """Say what to do where nothing is loaded, and stop."""
+    st.info("**Nothing is loaded yet.** Upload a model and a table, or open a demo.", icon=":material/upload_file:")
+    st.page_link(navigation.path_of(navigation.LOAD), label="Go to Load", icon=":material/arrow_forward:")
+    st.stop()
+
+
+def reading(debugger: Debugger) -> str:
+    """Return the debugger's docstring as markdown: what it answers, how to read it, when it misleads, references."""
+    text = debugger.reading
+    parts = re.split(r"\n(?=[^\n]+\n-{3,}\n)", text)
+    kept = [parts[0].strip()]
+    for part in parts[1:]:
+        heading, _, body = part.strip().partition("\n")
+        if heading in {"How to read", "When it misleads", "References", "Notes"}:
+            kept.append(f"**{heading}.** " + body.partition("\n")[2].strip().replace("``", "`"))
+    return "\n\n".join(kept)

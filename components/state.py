@@ -1,0 +1,189 @@
+"""What a browser session knows: the only user of ``st.session_state``, and the keeper of opened subjects.
+
+A subject lives in the server's memory under a token that nobody can guess, so that a link that carries the token opens
+the same view for a colleague on the same server. Demos have their name as token and open on any server.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+import streamlit as st
+
+from debuggers.cohort import Cohort
+from debuggers.subject import Subject
+
+MAX_SUBJECTS = 24
+SUBJECT, DEMO, COHORT = "subject", "demo", "cohort"
+
+
+@dataclass
+class Opened:
+    """A subject that is open on this server.
+
+    Parameters
+    ----------
+    token : str
+        Its name in links.
+    subject : Subject
+    origin : mapping
+        How it was loaded, for the Load page: file names, roles.
+    cohorts : dict
+        Saved cohorts by name; everyone with the link shares them.
+    """
+
+    token: str
+    subject: Subject
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    cohorts: dict[str, Cohort] = field(default_factory=dict)
+
+    def drop_cohort(self, name: str) -> None:
+        """Delete a saved cohort."""
+        self.cohorts.pop(name, None)
+
+
+class Shelf:
+    """The subjects that are open on this server, the least recently used one dropped past `MAX_SUBJECTS`."""
+
+    def __init__(self) -> None:
+        self._opened: OrderedDict[str, Opened] = OrderedDict()
+        self._lock = Lock()
+
+    def put(self, subject: Subject, token: str = "", origin: Mapping[str, Any] | None = None) -> Opened:
+        """Keep a subject and return its entry."""
+        opened = Opened(token or secrets.token_urlsafe(12), subject, origin or {})
+        with self._lock:
+            earlier = self._opened.pop(opened.token, None)
+            if earlier is not None:
+                opened.cohorts.update(earlier.cohorts)
+            self._opened[opened.token] = opened
+            while len(self._opened) > MAX_SUBJECTS:
+                self._opened.popitem(last=False)
+        return opened
+
+    def get(self, token: str) -> Opened | None:
+        """Return the entry of a token, if it is still open."""
+        with self._lock:
+            if token in self._opened:
+                self._opened.move_to_end(token)
+            return self._opened.get(token)
+
+
+@st.cache_resource(show_spinner=False)
+def shelf() -> Shelf:
+    """Return the server's one shelf."""
+    return Shelf()
+
+
+def open_subject(subject: Subject, *, demo: str = "", origin: Mapping[str, Any] | None = None) -> Opened:
+    """Make `subject` the one that this session looks at, and forget the cohort of the last one."""
+    opened = shelf().put(subject, f"demo:{demo}" if demo else "", origin)
+    st.session_state["_token"] = opened.token
+    set_cohort(None)
+    _write_url(opened)
+    return opened
+
+
+def opened() -> Opened | None:
+    """Return what this session looks at: what the link says, else what it looked at last."""
+    token = _token_in_url() or st.session_state.get("_token")
+    found = shelf().get(token) if token else None
+    if found is not None:
+        st.session_state["_token"] = found.token
+        _write_url(found)
+    return found
+
+
+def _token_in_url() -> str:
+    if DEMO in st.query_params:
+        return f"demo:{st.query_params[DEMO]}"
+    return st.query_params.get(SUBJECT, "")
+
+
+def wanted_demo() -> str:
+    """Return the name of the demo that the link asks for and that is not open yet, else ""."""
+    name = st.query_params.get(DEMO, "")
+    return name if name and shelf().get(f"demo:{name}") is None else ""
+
+
+def lost_link() -> bool:
+    """Whether the link names a subject that this server no longer has."""
+    token = st.query_params.get(SUBJECT, "")
+    return bool(token) and shelf().get(token) is None
+
+
+def forget_link() -> None:
+    """Drop a subject or demo that cannot be opened from the link."""
+    for name in (SUBJECT, DEMO):
+        if name in st.query_params:
+            del st.query_params[name]
+
+
+def _write_url(opened: Opened) -> None:
+    """Let the link name what is open; navigation between pages drops it."""
+    name, value = (DEMO, opened.token[5:]) if opened.token.startswith("demo:") else (SUBJECT, opened.token)
+    other = SUBJECT if name == DEMO else DEMO
+    if st.query_params.get(name) != value:
+        st.query_params[name] = value
+    if other in st.query_params:
+        del st.query_params[other]
+
+
+def cohort() -> Cohort | None:
+    """Return the active cohort: a link's, where the link is not this session's own, else what was chosen last."""
+    linked = st.query_params.get(COHORT)
+    if linked and linked != st.session_state.get("_cohort_written"):
+        st.session_state["_cohort"] = Cohort(linked)
+    active: Cohort | None = st.session_state.get("_cohort")
+    _write_cohort(active)
+    return active
+
+
+def set_cohort(cohort: Cohort | None) -> None:
+    """Make `cohort` the active one, None: all rows."""
+    st.session_state["_cohort"] = cohort
+    _write_cohort(cohort)
+
+
+def _write_cohort(active: Cohort | None) -> None:
+    st.session_state["_cohort_written"] = active.predicate if active else None
+    if active is None:
+        if COHORT in st.query_params:
+            del st.query_params[COHORT]
+    elif st.query_params.get(COHORT) != active.predicate:
+        st.query_params[COHORT] = active.predicate
+
+
+def remember(name: str, value: Any) -> None:
+    """Keep a value of a page for this session."""
+    st.session_state[f"_page:{name}"] = value
+
+
+def recall(name: str, default: Any = None) -> Any:
+    """Return what `remember` kept."""
+    return st.session_state.get(f"_page:{name}", default)
+
+
+def put_widget(key: str, value: Any) -> None:
+    """Set a widget's value before it is drawn."""
+    st.session_state[key] = value
+
+
+def widget(key: str, default: Any = None) -> Any:
+    """Return a widget's value."""
+    return st.session_state.get(key, default)
+
+
+def entered() -> bool:
+    """Whether ``app.py`` has begun this run; a deep link that is opened first can run a page without it."""
+    return bool(st.session_state.get("_entered"))
+
+
+def enter() -> None:
+    """Say that ``app.py`` has begun this run."""
+    st.session_state["_entered"] = True
