@@ -25,7 +25,7 @@ def safe_csv(table: pd.DataFrame) -> bytes:
     plain = table.copy()
     for position, dtype in enumerate(plain.dtypes):
         if not pd.api.types.is_numeric_dtype(dtype):
-            plain.isetitem(position, plain.iloc[:, position].map(_quoted, na_action="ignore"))
+            plain.isetitem(position, plain.iloc[:, position].map(_quoted, na_action="ignore").array)
     plain.columns = [_quoted(str(c)) for c in plain.columns]
     return str(plain.to_csv(index=False)).encode("utf-8-sig")
 

@@ -59,7 +59,8 @@ def error(task: Task, y: Codes, scores: Floats, threshold: float) -> Floats:
     """Return one error per row: 0 or 1 for a classifier (wrong decision), absolute error for a regressor."""
     if task is Task.REGRESSION:
         return np.asarray(np.abs(y - scores), dtype=np.float64)
-    return (decide(task, scores, threshold) != y).astype(np.float64)
+    wrong: npt.NDArray[np.bool_] = decide(task, scores, threshold) != y
+    return wrong.astype(np.float64)
 
 
 def residual(task: Task, y: Codes, scores: Floats) -> Floats:
