@@ -86,6 +86,69 @@ class MissingColumn(InputError):
 
 
 @dataclass(eq=False)
+class UnusableOption(InputError):
+    """A setting with a value that it cannot have."""
+
+    option: str
+    value: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"The setting {quoted(self.option)} cannot be {quoted(self.value)}; give {self.expected}."
+
+
+@dataclass(eq=False)
+class UnknownPart(InputError):
+    """A sheet of an Excel file or a file of an archive that is not in it."""
+
+    name: str
+    part: str
+    asked: str
+    available: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{quoted(self.name)} has no {self.part} {quoted(self.asked)}; choose one of {listed(self.available)}."
+
+
+@dataclass(eq=False)
+class UnfitValues(InputError):
+    """Values that are not of the kind that a column was said to have."""
+
+    column: str
+    kind: str
+    count: int
+    example: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.count:,} values of the column {quoted(self.column)} are not {self.kind}, such as "
+            f"{quoted(self.example)}; choose another kind, or have them read as missing."
+        )
+
+
+@dataclass(eq=False)
+class UnknownDemo(InputError):
+    """A demo that does not exist."""
+
+    demo: str
+    available: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"There is no demo {quoted(self.demo)}; choose one of {listed(self.available)}."
+
+
+@dataclass(eq=False)
+class DemoFailed(InputError):
+    """A demo whose model could not be trained on this machine."""
+
+    demo: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"The demo {quoted(self.demo)} could not be prepared ({self.reason}); see the log and try again."
+
+
+@dataclass(eq=False)
 class BadTarget(InputError):
     """A target that cannot be scored."""
 

@@ -1,0 +1,1 @@
+"""Tables: reading them, their schemas, and the built-in demos."""
