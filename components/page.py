@@ -16,7 +16,7 @@ from components import navigation, state
 from components.charts.theme import DARK, LIGHT, Palette
 from components.compute import answer
 from components.exports import export_menu
-from components.param_form import param_form, param_widget
+from components.param_form import param_form, param_widget, set_param
 from components.text import literal
 from debuggers.debugger import Debugger, all_debuggers
 from debuggers.params import Params
@@ -75,6 +75,10 @@ class Frame:
     def control(self, name: str) -> Any:
         """Draw the widget of one parameter and return its value."""
         return param_widget(self.debugger.slug, self.debugger.params, name, self.subject)
+
+    def set_param(self, name: str, value: Any) -> None:
+        """Set a parameter for the next run, as a click on a chart or a table does."""
+        set_param(self.debugger.slug, name, value)
 
     def answer(self, params: Params, subject: Subject | None = None) -> Any:
         """Return the debugger's result; shows progress and stops the page while it is computed."""

@@ -1,0 +1,109 @@
+"""Effects: partial dependence, individual curves and accumulated local effects."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from components.charts.effects import curve_figure, gallery_figure, surface_figure
+from components.page import open_page
+from components.text import literal, number
+from debuggers.analyses.effects import EffectsParams, EffectsResult
+
+frame = open_page("effects")
+subject = frame.subject
+
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    feature = frame.control("feature")
+    other = frame.control("other") if feature else None
+    scale = frame.control("scale") if subject.task.is_classification else "probability"
+    points = frame.control("points")
+    rows = frame.control("rows") if feature else EffectsParams().rows
+    gallery_rows = EffectsParams().gallery_rows if feature else frame.control("gallery_rows")
+    output = subject.outputs[0]
+    if len(subject.outputs) > 1:
+        output = st.selectbox("Class", subject.outputs, key="effects_output", bind="query-params", width=170)
+    centred = bool(feature) and st.toggle("Centre the curves", key="effects_centred", bind="query-params")
+    solid = bool(other) and st.toggle("In space", key="effects_solid", bind="query-params")
+
+params = EffectsParams(feature, other, scale, points, rows, gallery_rows)
+subject_rows = frame.cohort or subject
+result: EffectsResult = frame.answer(params, subject_rows)
+curves = result.curves[result.curves["output"] == output] if len(result.curves) else result.curves
+title = subject.output_title if scale == "probability" else "log-odds"
+if len(subject.outputs) > 1:
+    title = f"{title} of {output}"
+sampled = (
+    f"all {result.total:,} rows"
+    if result.sampled == result.total
+    else f"{result.sampled:,} of {result.total:,} rows, drawn at random with a fixed seed"
+)
+if frame.cohort is not None:
+    sampled += ", of the cohort"
+
+if not len(curves):
+    frame.say("There is nothing to follow: every value of this feature is missing.")
+elif feature is None:
+    first = result.ranking.iloc[0]
+    frame.say(
+        f"{literal(first['feature'])} moves the mean prediction most, by {number(first['range'])}; "
+        f"{len(result.ranking)} features are ordered by that range."
+    )
+    frame.chart(
+        gallery_figure(curves, result.ranking, frame.palette), key="effects_gallery", alt="Curves of all features"
+    )
+    st.caption(f"Mean over {sampled}; one vertical scale. Choose a feature for its interval, single rows and ALE.")
+    picked = frame.table(
+        result.ranking,
+        key="effects_ranking",
+        select=True,
+        config={
+            "feature": "Feature",
+            "range": st.column_config.NumberColumn("Range of the mean", format="%.4g"),
+            "interaction": st.column_config.ProgressColumn(
+                "Hidden by the mean",
+                help="Share of the single rows' variance that the mean does not show",
+                format="percent",
+            ),
+        },
+    )
+    if picked:
+        frame.set_param("feature", result.ranking["feature"].iloc[picked[0]])
+        st.rerun()
+elif len(result.surface):
+    surface = result.surface[result.surface["output"] == output]
+    low, high = surface["pdp"].min(), surface["pdp"].max()
+    frame.say(f"{literal(feature)} and {literal(other)} move the mean from {number(low)} to {number(high)}.")
+    numeric = surface[["x", "y"]].map(lambda v: isinstance(v, int | float)).all(axis=None)
+    frame.chart(
+        surface_figure(surface, frame.palette, title=title, solid=solid and bool(numeric)),
+        key="effects_surface",
+        alt=f"Mean prediction over {feature} and {other}",
+    )
+    if solid and not numeric:
+        st.caption("A surface in space needs two numeric features without missing values; this is the heat map.")
+    st.caption(f"Mean over {min(result.sampled, 1_000):,} of {result.total:,} rows, drawn at random with a fixed seed.")
+    frame.table(surface, key="effects_cells")
+else:
+    rank = result.ranking.iloc[0]
+    crossing = rank["interaction"] > 0.5 and rank["range"] > 0
+    frame.say(
+        f"The mean prediction moves by {number(rank['range'])} along {literal(feature)}"
+        + ("; the average hides groups: single rows move in different ways." if crossing else ".")
+    )
+    ordered = subject.test.schema[feature].kind.is_numeric
+    rest = None
+    if frame.rest is not None:
+        outside: EffectsResult = frame.answer(params, frame.rest)
+        rest = outside.curves[outside.curves["output"] == output]
+    lines = result.lines[result.lines["output"] == output]
+    frame.chart(
+        curve_figure(curves, lines, frame.palette, title=title, ordered=ordered, centred=centred, rest=rest),
+        key="effects_curve",
+        alt=f"Mean prediction along {feature}",
+    )
+    st.caption(f"Mean over {sampled}. {len(lines['row'].unique()):,} single rows in the data, at most 60 drawn.")
+    if feature in result.left_out:
+        st.caption(f"{result.left_out[feature]:,} rarer categories are not tried.")
+    frame.table(curves.drop(columns=["feature", "output"]).astype({"value": str}), key="effects_table")
+
+frame.close(replace(params), result.table())
