@@ -127,8 +127,9 @@ def content_security_policy() -> str:
     """Return the policy under which a page may load only what this server sends.
 
     Names in a stranger's table can be markdown: without a policy a column called ``![x](http://...)`` makes every
-    browser that shows it ask that host. Streamlit needs inline styles and workers made from blobs, and WebAssembly;
-    its charts are drawn without eval. Its one inline script is allowed by its hash.
+    browser that shows it ask that host. Streamlit needs inline styles, workers made from blobs, and WebAssembly. Its
+    one inline script is allowed by its hash. Nothing needs eval but plotly's flat WebGL traces (``Scattergl``), so
+    those are not used.
     """
     index = Path(st.__file__).parent / "static" / "index.html"
     inline = re.findall(r"<script>(.*?)</script>", index.read_text("utf-8"), flags=re.DOTALL)
@@ -253,6 +254,16 @@ def report_failure(error: Exception) -> bool:
     return True
 
 
+def guards(settings: Settings) -> list[Middleware]:
+    """Return what stands between a request and the app, the outermost first."""
+    return [
+        Middleware(SecurityHeaders),
+        Middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts, www_redirect=False),
+        Middleware(SameOriginSockets),
+        Middleware(SessionLimit, limit=settings.max_sessions),
+    ]
+
+
 def create_app(settings: Settings) -> st.App:
     """Return the ASGI application: the app, its limits and its headers."""
 
@@ -265,17 +276,13 @@ def create_app(settings: Settings) -> st.App:
         gc.freeze()
         print(f"Faultline is ready: {url(settings)}", flush=True)  # noqa: T201 - the one line of a server that starts
         yield
+        gc.unfreeze()
 
     return st.App(
         APP,
         lifespan=lifespan,
         routes=[Route("/ready", ready)],
-        middleware=[
-            Middleware(SecurityHeaders),
-            Middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts, www_redirect=False),
-            Middleware(SameOriginSockets),
-            Middleware(SessionLimit, limit=settings.max_sessions),
-        ],
+        middleware=guards(settings),
         on_script_error=report_failure,
     )
 
@@ -296,8 +303,8 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except (OSError, OverflowError) as error:
-        reason = str(error.strerror).partition(" (")[0] if isinstance(error, OSError) else "a port is at most 65535"
+    except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]
         raise BadSetting(
             f"Cannot listen on {in_url(host)}:{port} ({reason}): "
             "choose another address with --host or --port (make run PORT=8502)."
@@ -309,6 +316,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(settings: Settings, listener: socket.socket) -> None:
     """Run the application until the process is told to stop."""
+    app = create_app(settings)  # first: it tells Streamlit where its settings are
     options: dict[str, Any] = {
         "log_level": "warning",
         "access_log": False,
@@ -317,18 +325,24 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         "ws_per_message_deflate": False,  # as Streamlit has it: the messages are small or compressed already
         "timeout_graceful_shutdown": 5,
     }
-    app = create_app(settings)
+    # Ends by an exception, not by the signal, so that what was registered to run at exit runs.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.Server(uvicorn.Config(app, **options)).run(sockets=[listener])
+
+
+def port_number(text: str) -> int:
+    """Read a port from the command line."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
+    return int(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line, serve, and return the exit code: 0, or 2 for a setting that does not work."""
     parser = argparse.ArgumentParser(prog="python -m serve", description="Serve Faultline.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=8501, help="0 for any free one (default: %(default)s)")
+    parser.add_argument("--port", type=port_number, default=8501, help="0 for any free one (default: %(default)s)")
     chosen = parser.parse_args(arguments)
-    # Ends by an exception, not by the signal, so that what was registered to run at exit runs.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         listener = listen(chosen.host, chosen.port)
         serve(Settings.read(chosen.host, listener.getsockname()[1], os.environ), listener)
