@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from debuggers.errors import quoted
 
-
 _MAX_NOTES = 5
 
 
