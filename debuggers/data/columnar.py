@@ -26,6 +26,7 @@ Simplified = tuple[pa.ChunkedArray | None, str | None]
 _SAVED_INDEX = re.compile(r"__index_level_\d+__")
 #: Beyond this a float no longer holds every whole number.
 _EXACT = 1 << 53
+_INT64 = 1 << 63
 
 
 def read_columnar(data: Bytes, form: Format, name: str, options: ReadOptions, limits: Limits) -> Parsed:
@@ -148,9 +149,11 @@ def _decoded_runs(column: pa.ChunkedArray) -> Simplified:
 
 
 def _whole_numbers(column: pa.ChunkedArray) -> Simplified:
-    if column.null_count and _exceeds_float(column):
+    """Widen to int64, since sums and differences of a stranger's int8 overflow without a word."""
+    largest = _largest(column)
+    if column.null_count and largest > _EXACT:
         return column.cast(pa.large_string()), "has missing values and whole numbers too large for them: it is text now"
-    return column, None
+    return (column if largest > _INT64 else column.cast(pa.int64())), None
 
 
 def _category(column: pa.ChunkedArray) -> Simplified:
@@ -187,9 +190,9 @@ def _text_of_bytes(column: pa.ChunkedArray) -> Simplified:
         return None, "holds binary data and was left out"
 
 
-def _exceeds_float(column: pa.ChunkedArray) -> bool:
+def _largest(column: pa.ChunkedArray) -> int:
     bounds = pc.min_max(column).as_py()
-    return any(value is not None and abs(value) > _EXACT for value in bounds.values())
+    return max((abs(value) for value in bounds.values() if value is not None), default=0)
 
 
 def _is_bytes(kind: pa.DataType) -> bool:
