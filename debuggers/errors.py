@@ -23,6 +23,11 @@ def quoted(name: object, limit: int = 60) -> str:
     return f"“{text if len(text) <= limit else text[: limit - 1] + '…'}”"
 
 
+def one_line(text: object, limit: int = 300) -> str:
+    """Return a stranger's text on one line and of bounded length, without quotation marks."""
+    return quoted(" ".join(str(text).split()), limit)[1:-1]
+
+
 def listed(names: Sequence[object], limit: int = 5) -> str:
     """Return up to `limit` quoted names and how many more there are."""
     shown = ", ".join(quoted(n) for n in names[:limit])
@@ -277,6 +282,36 @@ class FeatureMismatch(InputError):
         return (
             f"The model expects {len(self.missing)} feature(s) that the table does not have: {listed(self.missing)}; "
             f"rename the columns or match them on the Load page.{spare}"
+        )
+
+
+@dataclass(eq=False)
+class FeatureCount(InputError):
+    """A table of another width than a model takes that knows its features by position only."""
+
+    name: str
+    expected: int
+    found: int
+
+    def __str__(self) -> str:
+        return (
+            f"The model {quoted(self.name)} takes {self.expected:,} features by their position, and the table has "
+            f"{self.found:,}: choose on the Load page which columns to ignore."
+        )
+
+
+@dataclass(eq=False)
+class TaskMismatch(InputError):
+    """A task that the model's output cannot be read as."""
+
+    name: str
+    task: str
+    outputs: str
+
+    def __str__(self) -> str:
+        return (
+            f"The model {quoted(self.name)} cannot be used for {self.task}: it gives {self.outputs} number(s) per row; "
+            "choose another task."
         )
 
 

@@ -1,0 +1,1 @@
+"""Model files and the worker processes that hold them."""

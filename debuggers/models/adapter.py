@@ -1,0 +1,116 @@
+"""What a format's adapter offers to the worker, and which module has the adapter of which format.
+
+Adapters are imported by workers only; nothing here imports a model library.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import math
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from debuggers.task import Task
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from debuggers.models.outputs import Floats
+
+_MODULES = {
+    "onnx": "onnx_model",
+    "skops": "skops_model",
+    "xgboost-json": "xgboost_model",
+    "xgboost-ubj": "xgboost_model",
+    "lightgbm": "lightgbm_model",
+    "catboost": "catboost_model",
+}
+
+
+class Refused(Exception):  # noqa: N818 -- reads as what happened
+    """A file that loads but cannot be used; the text says why."""
+
+
+class ColumnError(Exception):
+    """A column whose values the model cannot take; the text names it."""
+
+
+@dataclass(eq=False)
+class Untrusted(Exception):  # noqa: N818 -- as above
+    """A file with types beyond the allow-list."""
+
+    types: Sequence[str]
+
+
+@dataclass(eq=False)
+class WrongTask(Exception):  # noqa: N818 -- as above
+    """A task that the model's number of outputs does not fit."""
+
+    task: str
+    outputs: int
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a file says about itself; the fields of `Signature` but those that the format decides."""
+
+    task: Task | None = None
+    classes: tuple[str, ...] | None = None
+    features: tuple[str, ...] | None = None
+    n_features: int | None = None
+    categories: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    categorical: tuple[str, ...] = ()
+    handles_missing: bool | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields as plain values that JSON can carry."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        categories = {str(k): [_plain(v) for v in values] for k, values in self.categories.items()}
+        return {**fields, "categories": categories}
+
+
+def _plain(value: object) -> str | float | bool | None:
+    value = value.item() if hasattr(value, "item") else value
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    return value if isinstance(value, str | int | float | bool) else str(value)
+
+
+class Adapter(Protocol):
+    """A loaded model."""
+
+    def describe(self) -> Description:
+        """Return what the file says about itself."""
+
+    def predict(self, batch: pa.RecordBatch, *, raw: bool) -> Floats:
+        """Return probabilities of shape (n, k), numbers of shape (n,), or the raw scale of either."""
+
+
+def load(format: str, data: bytes, options: Mapping[str, Any]) -> Adapter:  # noqa: A002 -- the field's word
+    """Load a model file with the adapter of its format.
+
+    Parameters
+    ----------
+    options : mapping
+        ``task``: the task that a person chose, or None.
+    """
+    task = options.get("task")
+    module = importlib.import_module(f"debuggers.models.{_MODULES[format]}")
+    adapter: Adapter = module.load(data, Task(task) if task else None)
+    return adapter
+
+
+@contextmanager
+def without(*modules: str) -> Iterator[None]:
+    """Make optional imports of a library fail inside the block: XGBoost is there in 0.4 s instead of 1.7 s."""
+    absent = [name for name in modules if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # None is Python's mark for "not to be found"
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]

@@ -1,0 +1,200 @@
+"""Loading a model file: into a worker process, never into this one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from debuggers import errors
+from debuggers.models import formats, frames
+from debuggers.models.model import Floats, Signature
+from debuggers.sandbox.client import Limits, Worker
+from debuggers.task import Task
+
+T = TypeVar("T")
+
+TOLERANCE = 1e-6  # beyond [0, 1], of a probability
+SUM_TOLERANCE = 1e-3  # of a row's sum: single precision with many classes
+
+
+def load_model(
+    source: bytes | Path, name: str | None = None, *, task: Task | None = None, limits: Limits | None = None
+) -> JailedModel:
+    """Load a model file into a worker process of its own.
+
+    Parameters
+    ----------
+    source : bytes or Path
+        The file; its format is recognised by its content.
+    name : str, optional
+        Name to show; by default the file's name.
+    task : Task, optional
+        What the model predicts, where the file does not say or says it wrong. An output that the file does not call a
+        probability is taken for log-odds (binary) or for one score per class (multiclass).
+    limits : Limits, optional
+        Time limits of the worker.
+
+    Raises
+    ------
+    InputError
+        The file is no model, a pickle, damaged, contains untrusted types, or does not fit `task`.
+    """
+    data = source.read_bytes() if isinstance(source, Path) else source
+    shown = name or (source.name if isinstance(source, Path) else "model")
+    found = formats.recognise(data, shown)
+    options = {"task": task and task.value}
+    worker = Worker(shown, found.value, found.label, data, options=options, limits=limits or Limits())
+    signature = _signature(worker.load(), found, shown)
+    return JailedModel(shown, signature, hashlib.sha256(data).hexdigest(), worker)
+
+
+class JailedModel:
+    """A `Model` whose file is loaded in a worker process; made by `load_model`."""
+
+    def __init__(self, name: str, signature: Signature, fingerprint: str, worker: Worker) -> None:
+        self._name, self._signature, self._fingerprint, self._worker = name, signature, fingerprint, worker
+
+    @property
+    def name(self) -> str:
+        """File name, for messages."""
+        return self._name
+
+    @property
+    def signature(self) -> Signature:
+        """What the file says about itself, and the task that was chosen."""
+        return self._signature
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the model's bytes."""
+        return self._fingerprint
+
+    @property
+    def pid(self) -> int | None:
+        """Id of the worker process, while there is one."""
+        return self._worker.pid
+
+    def close(self) -> None:
+        """End the worker process; a later call starts it again."""
+        self._worker.close()
+
+    def predict(self, X: pd.DataFrame, *, raw: bool = False) -> Floats:
+        """Predict rows; see `Model.predict`.
+
+        Examples
+        --------
+        >>> from debuggers.models.load import load_model
+        >>> load_model(b"a,b", "table.csv")
+        Traceback (most recent call last):
+            ...
+        debuggers.errors.UnknownModelFormat: “table.csv” is not a model ...
+        """
+        X = self._fitting(X)
+        if X.empty:
+            return np.empty((0, len(self._signature.classes)) if self._signature.classes and not raw else 0)
+        values = self._worker.predict(frames.blocks(X), len(X), raw=raw)
+        return self._checked(values, probabilities=not raw and bool(self._task and self._task.is_classification))
+
+    @property
+    def _task(self) -> Task | None:
+        return self._signature.task
+
+    def _fitting(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return the model's columns in its order."""
+        expected = self._signature.features
+        if expected is None:
+            width = self._signature.n_features
+            if width is not None and X.shape[1] != width:
+                raise errors.FeatureCount(self._name, width, X.shape[1])
+            return X
+        if list(X.columns) == list(expected):
+            return X
+        counts = X.columns.value_counts()
+        missing = tuple(name for name in expected if counts.get(name, 0) != 1)
+        if missing:
+            raise errors.FeatureMismatch(missing, tuple(str(c) for c in X.columns if c not in expected))
+        return X[list(expected)]
+
+    def _checked(self, values: Floats, *, probabilities: bool) -> Floats:
+        bad = int(np.count_nonzero(~np.isfinite(values)))
+        if bad:
+            raise errors.BadModelOutput(self._name, f"{bad:,} of {values.size:,} values are not finite")
+        if not probabilities:
+            if not self._is_raw_shape(values):
+                raise errors.BadModelOutput(self._name, f"it gives {values.shape[1]} numbers per row instead of one")
+            return values
+        classes = self._signature.classes
+        if values.ndim != 2 or (classes and values.shape[1] != len(classes)):
+            wanted = f"{len(classes)} probabilities" if classes else "a probability for each class"
+            raise errors.BadModelOutput(self._name, f"expected {wanted} per row, got an array of shape {values.shape}")
+        return self._clipped(values)
+
+    def _is_raw_shape(self, values: Floats) -> bool:
+        return values.ndim == 1 or self._task is not Task.REGRESSION
+
+    def _clipped(self, p: Floats) -> Floats:
+        low, high = float(p.min()), float(p.max())
+        if low < -TOLERANCE or high > 1 + TOLERANCE:
+            raise errors.BadModelOutput(self._name, f"its probabilities range from {low:.3g} to {high:.3g}")
+        sums = p.sum(axis=1)
+        worst = float(sums[np.abs(sums - 1).argmax()])
+        if abs(worst - 1) > SUM_TOLERANCE:
+            raise errors.BadModelOutput(self._name, f"the probabilities of a row sum to {worst:.3g} instead of 1")
+        return np.clip(p, 0.0, 1.0, out=p) if low < 0 or high > 1 else p
+
+
+def _signature(found: dict[str, Any], format: formats.Format, name: str) -> Signature:  # noqa: A002 -- the field's word
+    """Return the signature that a worker sent, each field checked."""
+    try:
+        return Signature(
+            format=format.label,
+            tier=format.tier,
+            task=_optional(Task, found["task"]),
+            classes=_optional(_names, found["classes"]),
+            features=_optional(_names, found["features"]),
+            n_features=_optional(_count, found["n_features"]),
+            categories={_text(k): tuple(map(_value, v)) for k, v in found["categories"].items()},
+            categorical=_names(found["categorical"]),
+            handles_missing=_optional(_flag, found["handles_missing"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise errors.UnreadableModel(name, format.label, "its process gave no readable signature") from error
+
+
+def _optional(check: Callable[[Any], T], value: object) -> T | None:
+    return None if value is None else check(value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _names(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError
+    return tuple(map(_text, value))
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise TypeError
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _value(value: object) -> object:
+    if not isinstance(value, str | int | float | bool | None):
+        raise TypeError
+    return value

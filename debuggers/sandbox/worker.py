@@ -1,0 +1,85 @@
+"""The process that holds one model: ``python -m debuggers.sandbox.worker FD PARENT``.
+
+It reads the model's bytes from its socket, loads them with the adapter of their format, and answers until the socket
+closes. The app starts it with a clean environment and without standard streams, so a library that prints disturbs
+nobody.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import sys
+from typing import Any
+
+from debuggers.models import adapter as adapters
+from debuggers.sandbox import jail, protocol
+
+MAX_REASON = 200
+
+
+def main() -> None:
+    """Enter the jail and serve the socket named on the command line."""
+    jail.enter(parent=int(sys.argv[2]))
+    with socket.socket(fileno=int(sys.argv[1])) as connection:
+        _serve(connection)
+
+
+def _serve(connection: socket.socket) -> None:
+    model: adapters.Adapter | None = None
+    while True:
+        try:
+            header, size = protocol.receive_header(connection)
+            payload = bytearray(size)
+            protocol.receive_into(connection, memoryview(payload))
+        except EOFError:
+            return
+        answer: protocol.Header
+        values: protocol.Bytes = b""
+        try:
+            if model is None:
+                model = adapters.load(header["format"], bytes(payload), header["options"])
+                answer = {"signature": model.describe().as_json()}
+            else:
+                answer, values = _predict(model, header, payload)
+        except Exception as error:  # noqa: BLE001 -- whatever a model or its library raises is an answer
+            answer = _failure(error, loading=model is None)
+        protocol.send(connection, {**answer, "id": header["id"]}, values)
+
+
+def _predict(
+    model: adapters.Adapter, header: protocol.Header, payload: bytearray
+) -> tuple[protocol.Header, protocol.Bytes]:
+    import numpy as np
+    import pyarrow as pa
+
+    batch = pa.ipc.open_stream(pa.py_buffer(payload)).read_next_batch()
+    values = np.ascontiguousarray(model.predict(batch, raw=header["raw"]), dtype="<f8")
+    return {"shape": list(values.shape)}, values.data.cast("B") if values.size else b""
+
+
+def _failure(error: Exception, *, loading: bool) -> dict[str, Any]:
+    if isinstance(error, adapters.Untrusted):
+        return {"error": "untrusted", "types": list(error.types)}
+    if isinstance(error, adapters.WrongTask):
+        return {"error": "task", "task": error.task, "outputs": error.outputs}
+    return {"error": "unreadable" if loading else "raised", "reason": reason(error)}
+
+
+def reason(error: BaseException) -> str:
+    r"""Return what went wrong in one line of bounded length.
+
+    Examples
+    --------
+    >>> reason(ValueError("[12:00:01] /src/tree.cc:12: Check failed: x\nStack trace: ..."))
+    'ValueError: Check failed: x'
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = re.sub(r"^\[[\d:]+\] \S+:\d+:\s*", "", lines[0]) if lines else ""
+    if not isinstance(error, adapters.ColumnError | adapters.Refused):
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return text if len(text) <= MAX_REASON else text[: MAX_REASON - 1] + "…"
+
+
+if __name__ == "__main__":
+    main()
