@@ -372,3 +372,25 @@ class NoPredictions(InputError):
 
     def __str__(self) -> str:
         return f"{quoted(self.name)} has no model and no column of predictions: add a model file or choose the column."
+
+
+@dataclass(eq=False)
+class FileProblem(InputError):
+    """A path that cannot be read or written."""
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{quoted(self.path, 200)} cannot be used: {self.reason}."
+
+
+@dataclass(eq=False)
+class UnknownDebugger(InputError):
+    """A slug that is no debugger."""
+
+    slug: str
+    known: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"There is no debugger {quoted(self.slug)}: choose one of {', '.join(self.known)}."

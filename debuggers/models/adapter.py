@@ -31,7 +31,7 @@ _MODULES = {
 }
 
 
-class Refused(Exception):  # noqa: N818 -- reads as what happened
+class Refused(Exception):
     """A file that loads but cannot be used; the text says why."""
 
 
@@ -40,14 +40,14 @@ class ColumnError(Exception):
 
 
 @dataclass(eq=False)
-class Untrusted(Exception):  # noqa: N818 -- as above
+class Untrusted(Exception):
     """A file with types beyond the allow-list."""
 
     types: Sequence[str]
 
 
 @dataclass(eq=False)
-class WrongTask(Exception):  # noqa: N818 -- as above
+class WrongTask(Exception):
     """A task that the model's number of outputs does not fit."""
 
     task: str
