@@ -170,7 +170,7 @@ def _log_odds(table: pd.DataFrame) -> Floats:
         # A debt is harder to bear with a long term: an interaction that one-feature views miss.
         + 0.9 * ((table["debt_ratio"] > 0.6) & (table["term_months"] >= 48))
     )
-    return logit.to_numpy(dtype=np.float64)
+    return np.asarray(logit.to_numpy(dtype=np.float64))
 
 
 def _reminders(outcome: npt.NDArray[np.bool_], rng: np.random.Generator) -> Floats:
