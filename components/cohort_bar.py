@@ -35,9 +35,14 @@ def _mask(fingerprint: str, predicate: str, _subject: Subject) -> Mask:
     return cohort_mask(_subject, predicate)
 
 
-def cohort_bar(opened: state.Opened) -> Mask | None:
-    """Draw the bar and return which test rows are active, None for all."""
-    subject = opened.subject
+def active_rows(subject: Subject) -> Mask | None:
+    """Return which test rows are active, None for all; a cohort without rows counts as all."""
+    mask = cohort_rows(subject)
+    return mask if mask is not None and mask.any() else None
+
+
+def cohort_bar(opened: state.Opened, subject: Subject) -> None:
+    """Draw the bar."""
     mask = cohort_rows(subject)
     with st.container(key="cohort_bar", horizontal=True, vertical_alignment="center", gap="small"):
         cohort = state.cohort()

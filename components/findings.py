@@ -43,7 +43,7 @@ def open_finding(slug: str, finding: Finding) -> None:
     for name, value in finding.params.items():
         set_param(slug, name, value)
     if path_of(slug).exists():
-        st.switch_page(path_of(slug), query_params=dict(st.query_params))
+        st.switch_page(path_of(slug), query_params=state.link())
 
 
 def ranked(findings: list[tuple[str, Finding]]) -> list[tuple[str, Finding]]:

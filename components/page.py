@@ -14,6 +14,7 @@ import streamlit as st
 
 from components import navigation, state
 from components.charts.theme import DARK, LIGHT, Palette
+from components.cohort_bar import active_rows
 from components.compute import answer
 from components.exports import export_menu
 from components.param_form import param_form, param_widget, set_param
@@ -153,24 +154,16 @@ def open_page(slug: str) -> Frame:
             st.title(debugger.title, anchor=False)
             st.caption(debugger.question)
         export = st.container(width="content")
-    opened = state.opened()
-    if opened is None:
+    subject = state.subject()
+    if subject is None:
         empty_page()
-    assert opened is not None
-    reason = debugger.obstacle(opened.subject)
+    assert subject is not None
+    reason = debugger.obstacle(subject)
     if reason is not None:
         st.info(f"**{debugger.title} does not apply to this subject.** {literal(reason)}", icon=":material/info:")
         st.page_link(navigation.path_of(navigation.LOAD), label="Go to Load", icon=":material/upload_file:")
         st.stop()
-    return Frame(debugger, opened.subject, active_rows(opened), palette(), st.empty(), export)
-
-
-def active_rows(opened: state.Opened) -> Mask | None:
-    """Return the rows of the active cohort, None for all."""
-    from components.cohort_bar import cohort_rows
-
-    mask = cohort_rows(opened.subject)
-    return mask if mask is not None and mask.sum() > 0 else None
+    return Frame(debugger, subject, active_rows(subject), palette(), st.empty(), export)
 
 
 def empty_page() -> None:

@@ -19,7 +19,8 @@ from debuggers.cohort import Cohort
 from debuggers.subject import Subject
 
 MAX_SUBJECTS = 24
-SUBJECT, DEMO, COHORT = "subject", "demo", "cohort"
+SUBJECT, DEMO, COHORT, THRESHOLD = "subject", "demo", "cohort", "threshold"
+MAX_THRESHOLDS = 8
 
 
 @dataclass
@@ -41,6 +42,18 @@ class Opened:
     subject: Subject
     origin: Mapping[str, Any] = field(default_factory=dict)
     cohorts: dict[str, Cohort] = field(default_factory=dict)
+
+    _at: dict[float, Subject] = field(default_factory=dict)
+
+    def at(self, threshold: float | None) -> Subject:
+        """Return the subject at a decision threshold, None: its own; losses that were computed are kept."""
+        if threshold is None or threshold == self.subject.threshold or len(self.subject.classes) != 2:
+            return self.subject
+        if threshold not in self._at:
+            while len(self._at) >= MAX_THRESHOLDS:
+                self._at.pop(next(iter(self._at)))
+            self._at[threshold] = self.subject.with_threshold(threshold)
+        return self._at[threshold]
 
     def drop_cohort(self, name: str) -> None:
         """Delete a saved cohort."""
@@ -80,13 +93,31 @@ def shelf() -> Shelf:
     return Shelf()
 
 
-def open_subject(subject: Subject, *, demo: str = "", origin: Mapping[str, Any] | None = None) -> Opened:
-    """Make `subject` the one that this session looks at, and forget the cohort of the last one."""
-    opened = shelf().put(subject, f"demo:{demo}" if demo else "", origin)
+def open_subject(subject: Subject, *, origin: Mapping[str, Any] | None = None) -> None:
+    """Keep an uploaded subject and make it the one that this session looks at."""
+    look_at(shelf().put(subject, origin=origin))
+
+
+def keep_demo(name: str, subject: Subject) -> None:
+    """Keep a demo for everyone; who asked for it sees it at the next run."""
+    shelf().put(subject, f"demo:{name}")
+
+
+def look_at(opened: Opened) -> None:
+    """Make an open subject the one that this session looks at, and forget the cohort and threshold of the last one."""
     st.session_state["_token"] = opened.token
-    set_cohort(None)
+    for name in (COHORT, THRESHOLD):
+        _set_linked(name, None)
     _write_url(opened)
-    return opened
+
+
+def look_at_demo(name: str) -> None:
+    """Ask for a demo, which the next run opens; cohort and threshold of the last subject are forgotten."""
+    for linked in (COHORT, THRESHOLD):
+        _set_linked(linked, None)
+    if SUBJECT in st.query_params:
+        del st.query_params[SUBJECT]
+    st.query_params[DEMO] = name
 
 
 def opened() -> Opened | None:
@@ -109,6 +140,11 @@ def wanted_demo() -> str:
     """Return the name of the demo that the link asks for and that is not open yet, else ""."""
     name = st.query_params.get(DEMO, "")
     return name if name and shelf().get(f"demo:{name}") is None else ""
+
+
+def is_wanted() -> bool:
+    """Whether a subject is open or the link asks for a demo."""
+    return opened() is not None or bool(wanted_demo())
 
 
 def lost_link() -> bool:
@@ -134,29 +170,69 @@ def _write_url(opened: Opened) -> None:
         del st.query_params[other]
 
 
+def link() -> dict[str, str]:
+    """Return the part of the link that every page shares: what is open, and the rows and threshold chosen."""
+    return {name: st.query_params[name] for name in (SUBJECT, DEMO, COHORT, THRESHOLD) if name in st.query_params}
+
+
 def cohort() -> Cohort | None:
-    """Return the active cohort: a link's, where the link is not this session's own, else what was chosen last."""
-    linked = st.query_params.get(COHORT)
-    if linked and linked != st.session_state.get("_cohort_written"):
-        st.session_state["_cohort"] = Cohort(linked)
-    active: Cohort | None = st.session_state.get("_cohort")
-    _write_cohort(active)
-    return active
+    """Return the active cohort, None: all rows."""
+    predicate = _linked(COHORT)
+    if predicate is None:
+        return None
+    label: str = st.session_state.get("_cohort_labels", {}).get(predicate, "")
+    return Cohort(predicate, label)
 
 
 def set_cohort(cohort: Cohort | None) -> None:
     """Make `cohort` the active one, None: all rows."""
-    st.session_state["_cohort"] = cohort
-    _write_cohort(cohort)
+    if cohort is not None:
+        st.session_state.setdefault("_cohort_labels", {})[cohort.predicate] = cohort.label
+    _set_linked(COHORT, None if cohort is None else cohort.predicate)
 
 
-def _write_cohort(active: Cohort | None) -> None:
-    st.session_state["_cohort_written"] = active.predicate if active else None
-    if active is None:
-        if COHORT in st.query_params:
-            del st.query_params[COHORT]
-    elif st.query_params.get(COHORT) != active.predicate:
-        st.query_params[COHORT] = active.predicate
+def threshold() -> float | None:
+    """Return the decision threshold that this session chose, None: the subject's own."""
+    text = _linked(THRESHOLD)
+    try:
+        value = None if text is None else float(text)
+    except ValueError:
+        value = None
+    return value if value is not None and 0 <= value <= 1 else None
+
+
+def set_threshold(value: float) -> None:
+    """Choose a decision threshold."""
+    _set_linked(THRESHOLD, f"{value:g}")
+
+
+def subject() -> Subject | None:
+    """Return what this session looks at, at its threshold."""
+    found = opened()
+    return None if found is None else found.at(threshold())
+
+
+def _linked(name: str) -> str | None:
+    """Return a value that lives in the link: what a link from outside says, else what this session chose last.
+
+    Navigation between pages drops it from the link, so it is kept in the session and written back.
+    """
+    text = st.query_params.get(name)
+    if text and text != st.session_state.get(f"_linked:{name}"):
+        st.session_state[f"_linked:{name}"] = text
+    chosen: str | None = st.session_state.get(f"_linked:{name}")
+    if chosen is not None and text != chosen:
+        st.query_params[name] = chosen
+    return chosen
+
+
+def _set_linked(name: str, value: str | None) -> None:
+    st.session_state[f"_linked:{name}"] = value
+    if value is None:
+        if name in st.query_params:
+            del st.query_params[name]
+    elif st.query_params.get(name) != value:
+        st.query_params[name] = value
 
 
 def remember(name: str, value: Any) -> None:

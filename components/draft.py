@@ -1,0 +1,84 @@
+"""What a person is putting together on the Load page, before it is opened: files that were read, and their roles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from components import state
+from debuggers.data.options import ReadOptions
+from debuggers.data.reading import Table, read_table
+from debuggers.data.schema import Kind, apply_schema, infer_schema
+from debuggers.errors import InputError
+from debuggers.models.load import load_model
+from debuggers.models.model import Model
+
+T = TypeVar("T")
+
+
+@dataclass
+class Draft:
+    """Files by role, each read once.
+
+    Parameters
+    ----------
+    read : dict
+        By role what was read, or the problem that it has, with the key of what it was read from.
+    """
+
+    read: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+
+    def get(self, role: str, key: Any, read: Callable[[], T]) -> T | InputError:
+        """Return what `read` returns, or the problem; the same key is read once."""
+        if role not in self.read or self.read[role][0] != key:
+            try:
+                self.read[role] = (key, read())
+            except InputError as problem:
+                self.read[role] = (key, problem)
+        value: T | InputError = self.read[role][1]
+        return value
+
+    def drop(self, role: str) -> None:
+        """Forget a role, whose file was taken away."""
+        self.read.pop(role, None)
+
+
+def draft() -> Draft:
+    """Return this session's draft."""
+    kept: Draft | None = state.recall("draft")
+    if kept is None:
+        kept = Draft()
+        state.remember("draft", kept)
+    return kept
+
+
+def drafted_model(role: str, upload: Any | None) -> Model | InputError | None:
+    """Return an uploaded model, or what is wrong with it."""
+    if upload is None:
+        draft().drop(role)
+        return None
+    return draft().get(role, upload.file_id, lambda: load_model(upload.getvalue(), upload.name))
+
+
+def drafted_table(role: str, upload: Any | None, options: ReadOptions) -> Table | InputError | None:
+    """Return an uploaded table, read as `options` say, or what is wrong with it."""
+    if upload is None:
+        draft().drop(role)
+        return None
+    return draft().get(role, (upload.file_id, options), lambda: read_table(upload.getvalue(), upload.name, options))
+
+
+def edited(table: Table, kinds: dict[str, Kind], *, unfit_missing: bool) -> Table | InputError:
+    """Return a table whose columns are read as the kinds that a person chose."""
+    changed = {name: kind for name, kind in kinds.items() if table.schema[name].kind is not kind}
+    if not changed:
+        return table
+
+    def apply() -> Table:
+        frame = apply_schema(table.frame, changed, unfit_missing=unfit_missing)
+        schema = infer_schema(frame)
+        return Table(**{**vars(table), "frame": frame, "schema": schema})
+
+    key = (table.name, id(table), tuple(sorted(changed.items())), unfit_missing)
+    return draft().get("edited", key, apply)
