@@ -153,7 +153,7 @@ def _whole_numbers(column: pa.ChunkedArray) -> Simplified:
     largest = _largest(column)
     if column.null_count and largest > _EXACT:
         return column.cast(pa.large_string()), "has missing values and whole numbers too large for them: it is text now"
-    return (column if largest > _INT64 else column.cast(pa.int64())), None
+    return (column if largest >= _INT64 else column.cast(pa.int64())), None
 
 
 def _category(column: pa.ChunkedArray) -> Simplified:

@@ -162,7 +162,7 @@ def megabytes(size: float) -> str:
     Examples
     --------
     >>> megabytes(1 << 30), megabytes(5_000)
-    ('1,024 MB', '0.005 MB')
+    ('1,024 MB', '0.0048 MB')
     """
     amount = size / _MEBIBYTE
-    return f"{amount:,.0f} MB" if amount >= 10 else f"{amount:,.1g} MB"
+    return f"{amount:,.0f} MB" if amount >= 10 else f"{amount:.2g} MB"

@@ -15,6 +15,7 @@ from debuggers.errors import UnreadableTable
 
 _SAMPLE = 1 << 18
 _CHUNK = 1 << 20
+_MAX_HEADER = 1 << 24
 _MAX_ROWS = 1_000
 
 _MARKS = (
@@ -50,12 +51,12 @@ def sniff_encoding(data: Bytes, name: str) -> str:
     for mark, encoding in _MARKS:
         if head.startswith(mark):
             return encoding
+    if b"\0" in head:
+        return _wide(head, name)
     bad = _first_bad_byte(data)
     if bad is None:
         _refuse_binary(head.decode("utf-8", "ignore"), name)
         return "utf-8"
-    if b"\0" in head:
-        return _wide(head, name)
     start = max(0, bad - _SAMPLE // 2)
     sample = bytes(data[start : start + _SAMPLE])
     _refuse_binary(sample.decode("latin-1"), name)
@@ -96,8 +97,22 @@ def _refuse_binary(text: str, name: str) -> None:
         raise UnreadableTable(name, "it is binary data")
 
 
-def sniff_layout(text: str, options: ReadOptions, name: str) -> tuple[ReadOptions, list[str]]:
-    r"""Fill in what the options leave open, and return them with the first line's cells.
+def first_lines(data: Bytes) -> tuple[str, bool]:
+    """Return the beginning of a text in UTF-8 up to the end of a line, and whether that is all of it.
+
+    It is long enough for some lines beneath the header, however many columns there are.
+    """
+    header = bytes(data[:_MAX_HEADER]).find(b"\n")
+    size = max(_SAMPLE, 4 * header)
+    text = bytes(data[:size]).decode("utf-8", "ignore")
+    if size >= len(data):
+        return text, True
+    end = max(text.rfind("\n"), text.rfind("\r"))
+    return text[: end + 1] if end >= 0 else text, False
+
+
+def sniff_layout(text: str, options: ReadOptions, name: str) -> tuple[ReadOptions, list[list[str]]]:
+    r"""Fill in what the options leave open, and return them with the cells of the first lines.
 
     Parameters
     ----------
@@ -111,11 +126,10 @@ def sniff_layout(text: str, options: ReadOptions, name: str) -> tuple[ReadOption
 
     Examples
     --------
-    >>> options, header = sniff_layout("a;b\n1,5;x\n", ReadOptions(), "t.csv")
-    >>> options.delimiter, options.decimal, header
+    >>> options, rows = sniff_layout("a;b\n1,5;x\n", ReadOptions(), "t.csv")
+    >>> options.delimiter, options.decimal, rows[0]
     (';', ',', ['a', 'b'])
     """
-    text = _whole_lines(text)
     try:
         tables = {d: _rows(text, d) for d in ((options.delimiter,) if options.delimiter else DELIMITERS)}
     except csv.Error as error:
@@ -130,19 +144,12 @@ def sniff_layout(text: str, options: ReadOptions, name: str) -> tuple[ReadOption
     elif thousands == decimal:  # the person's decimal separator overrules what was found
         thousands = ""
     filled = replace(options, delimiter=delimiter, decimal=decimal, thousands=thousands)
-    return filled, rows[0] if rows else []
-
-
-def _whole_lines(text: str) -> str:
-    """Cut a line that the sample's end may have cut through."""
-    if len(text) < _SAMPLE // 4:
-        return text
-    end = max(text.rfind("\n"), text.rfind("\r"))
-    return text[: end + 1] if end >= 0 else text
+    return filled, rows
 
 
 def _rows(text: str, delimiter: str) -> list[list[str]]:
     rows: list[list[str]] = []
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # under a wrong delimiter a line is one cell
     for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
         if row:  # as Arrow does, ignore lines that are empty
             rows.append(row)

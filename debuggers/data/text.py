@@ -20,14 +20,13 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from debuggers.data.names import unique_names
-from debuggers.data.options import Limits, ReadOptions
+from debuggers.data.options import Limits, ReadOptions, megabytes
 from debuggers.data.parsed import Parsed, check_shape
 from debuggers.data.recognise import Bytes, looks_like
-from debuggers.data.sniff import sniff_encoding, sniff_layout
+from debuggers.data.sniff import first_lines, sniff_encoding, sniff_layout
 from debuggers.data.unpack import transcode
 from debuggers.errors import EmptyTable, UnreadableTable, quoted
 
-_SAMPLE = 1 << 18
 _BLOCK = 8 << 20
 _TRUE, _FALSE = ("true", "True", "TRUE"), ("false", "False", "FALSE")
 _DELIMITER_NAMES = {"\t": "tab", " ": "space"}
@@ -51,10 +50,11 @@ def read_text(data: Bytes, name: str, options: ReadOptions, limits: Limits) -> P
     encoding = options.encoding or sniff_encoding(data, name)
     if encoding != "utf-8":
         data = transcode(data, encoding, name, limits)
-    sample = bytes(data[:_SAMPLE]).decode("utf-8", "replace")
-    options, header = sniff_layout(sample, replace(options, encoding=encoding), name)
-    if not header:
+    sample, is_all = first_lines(data)
+    options, rows = sniff_layout(sample, replace(options, encoding=encoding), name)
+    if not rows or (is_all and len(rows) <= int(options.header)):
         raise EmptyTable(name)
+    header = rows[0]
     check_shape(0, len(header), name, limits)
     cells, skipped = _read_cells(data, len(header), name, options)
     check_shape(cells.num_rows, cells.num_columns, name, limits)
@@ -104,7 +104,7 @@ def _read_cells(data: Bytes, width: int, name: str, options: ReadOptions) -> tup
             ),
         )
     except pa.ArrowInvalid as error:
-        raise UnreadableTable(name, _bad_line(bad[0], data) if bad else _one_line(str(error))) from error
+        raise UnreadableTable(name, _bad_line(bad[0], data) if bad else _explained(str(error))) from error
     skipped = (f"{len(bad):,} lines had another number of cells than the first and were left out",) if bad else ()
     return cells, skipped
 
@@ -122,8 +122,12 @@ def _bad_line(row: Any, data: Bytes) -> str:
     )
 
 
-def _one_line(message: str, limit: int = 160) -> str:
-    return quoted(" ".join(message.split()), limit)
+def _explained(message: str) -> str:
+    if "straddl" in message:
+        return f"a line is longer than {megabytes(_BLOCK)}; check the quotes"
+    if "UTF8" in message:
+        return "its text is not in one encoding"
+    return quoted(" ".join(message.split()), limit=160)
 
 
 def typed(cells: pa.ChunkedArray, options: ReadOptions) -> pa.ChunkedArray:

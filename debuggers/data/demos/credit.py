@@ -154,7 +154,7 @@ def _choice(shares: dict[str, float], rows: int, rng: np.random.Generator) -> np
 def _log_odds(table: pd.DataFrame) -> Floats:
     """Return the log-odds of a default without faults; sex, region and open_credits have no effect."""
     burden = table["loan_amount"] / table["income"]
-    logit = (
+    logit: pd.Series = (
         -2.75
         + table["employment"].map(_RISK)
         + table["purpose"].map(_RISK)
