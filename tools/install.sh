@@ -25,7 +25,15 @@ can_make_venv() { "$python" -c 'import ensurepip, venv' 2> /dev/null; }
 # An environment that was interrupted while it was made has no working pip.
 has_pip() { is_recent "$venv/bin/python" && "$venv/bin/python" -m pip --version > /dev/null 2>&1; }
 
-has_openmp() { "$venv/bin/python" -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2> /dev/null; }
+has_library() { "$venv/bin/python" -c "import ctypes; ctypes.CDLL('$1')" 2> /dev/null; }
+
+# need_library FILE PACKAGE WHO: what a Python package relies on the system for, and a bare Debian has not.
+need_library() {
+    if [ "$(uname)" = Linux ] && ! has_library "$1"; then
+        debian "$2" || true
+        has_library "$1" || echo "$3 will not work: install the package $2." >&2
+    fi
+}
 
 require_recent() {
     is_recent "$python" || fail "Faultline needs Python 3.11 or newer: install it, or name it as in make run PYTHON=python3.12."
@@ -48,8 +56,7 @@ fi
 echo "Installing $lock into $venv"
 "${install[@]}" --only-binary :all: --require-hashes -r "$lock"
 
-# LightGBM's package relies on the system for it.
-if [ "$(uname)" = Linux ] && ! has_openmp; then
-    debian libgomp1 || true
-    has_openmp || echo "LightGBM models will not load: install the package libgomp1." >&2
-fi
+need_library libgomp.so.1 libgomp1 "LightGBM models"
+case $lock in
+    *-dev.txt) need_library libatomic.so.1 libatomic1 "The browser tests" ;;
+esac
