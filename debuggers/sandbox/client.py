@@ -246,15 +246,16 @@ def _spawn(fd: int) -> subprocess.Popen[bytes]:
 
 
 def _environment() -> dict[str, str]:
-    """Return all that a worker inherits: no secrets, one thread per core, and no idle thread that spins."""
+    """Return all that a worker inherits: no secret, a thread per core, none that spins or reports."""
     return {
         **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
         "PATH": os.defpath,
-        "HOME": "/nonexistent",
+        "HOME": "/dev/null",  # nothing can be written below it
         "PYTHONPATH": str(Path(__file__).parents[2]),
         "OMP_NUM_THREADS": str(len(os.sched_getaffinity(0))),
         "OMP_WAIT_POLICY": "PASSIVE",
         "JOBLIB_MULTIPROCESSING": "0",
+        "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime otherwise reports each session to its maker
     }
 
 
