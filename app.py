@@ -6,7 +6,7 @@ from components import navigation, state
 from components.cohort_bar import cohort_bar
 from components.loader import open_link, sidebar
 
-st.set_page_config(page_title="Faultline", page_icon=":material/vital_signs:", layout="wide")
+st.set_page_config(page_title="Faultline", page_icon="components/icon.png", layout="wide")
 
 state.enter()
 page = navigation.declare(ready=state.is_wanted())

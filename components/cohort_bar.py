@@ -59,7 +59,6 @@ def cohort_bar(opened: state.Opened, subject: Subject) -> None:
             st.caption(_comparison(subject, mask), width="content")
             st.button("Clear", key="_cohort_clear", icon=":material/close:", on_click=state.set_cohort, args=(None,))
         _editor(opened, cohort)
-    return mask if mask is not None and mask.sum() > 0 else None
 
 
 def _short(text: str, limit: int = 90) -> str:

@@ -14,7 +14,7 @@ from uuid import uuid4
 import streamlit as st
 
 from components.text import literal
-from debuggers.debugger import Debugger, Result
+from debuggers.debugger import Debugger, Finding
 from debuggers.errors import InputError
 from debuggers.execution import Cancelled, Progress, tracked
 from debuggers.params import Params
@@ -88,13 +88,14 @@ def answer(debugger: Debugger, subject: Subject, params: Params) -> Any:
     )
 
 
-def known_answer(debugger: Debugger, subject: Subject, params: Params) -> Result | None:
-    """Return the result if it is there, and start to compute it if not."""
+def known_answer(debugger: Debugger, subject: Subject, params: Params) -> tuple[str, tuple[Finding, ...]]:
+    """Return "done", "failed" or "pending" with the findings that are there; starts to compute what is not."""
     job = desk().submit(answer_key(debugger, subject, params), lambda: debugger.run(subject, params))
-    if not job.future.done() or job.future.exception() is not None:
-        return None
-    result: Result = job.future.result()
-    return result
+    if not job.future.done():
+        return "pending", ()
+    if job.future.exception() is not None:
+        return "failed", ()
+    return "done", job.future.result().findings
 
 
 def wait(key: tuple[Any, ...], work: Callable[[], Any], message: str) -> Any:

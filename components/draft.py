@@ -11,8 +11,10 @@ from debuggers.data.options import ReadOptions
 from debuggers.data.reading import Table, read_table
 from debuggers.data.schema import Kind, apply_schema, infer_schema
 from debuggers.errors import InputError
+from debuggers.matching import Roles, Understanding
 from debuggers.models.load import load_model
 from debuggers.models.model import Model
+from debuggers.opening import Files
 
 T = TypeVar("T")
 
@@ -82,3 +84,12 @@ def edited(table: Table, kinds: dict[str, Kind], *, unfit_missing: bool) -> Tabl
 
     key = (table.name, id(table), tuple(sorted(changed.items())), unfit_missing)
     return draft().get("edited", key, apply)
+
+
+def understood(files: Files, roles: Roles) -> Understanding:
+    """Return what `files` and `roles` mean; the same ones are matched, hashed and tried once."""
+    models = tuple(m.fingerprint if m is not None else "" for m in (files.model, files.benchmark))
+    key = (id(files.test), id(files.train), models, repr(roles))
+    found = draft().get("understanding", key, lambda: files.understand(roles))
+    assert isinstance(found, Understanding), "problems are inside of it"
+    return found

@@ -111,7 +111,7 @@ def _reading_options(role: str, options: ReadOptions, found: Table | InputError 
         decimal = st.selectbox("Decimal mark", (AUTO, ".", ","), help=f"Used: {used.decimal!r}")
         header = st.checkbox("The first line holds the names", value=options.header)
         skip = st.checkbox("Leave out lines with too many or too few cells", value=options.skip_bad_lines)
-        parts: dict[str, str | None] = {}
+        parts: dict[str, Any] = {}
         for field, choices in (("sheet", getattr(found, "sheets", ())), ("member", getattr(found, "members", ()))):
             if len(choices) > 1:
                 parts[field] = st.selectbox(field.capitalize(), choices, index=choices.index(getattr(used, field)))
@@ -201,7 +201,7 @@ def roles_form(table: Table, model: Model | None) -> Roles:
 
 
 def _guess(columns: Sequence[str], free: Sequence[str], pattern: re.Pattern[str]) -> int | None:
-    """Return the position of the most likely column: the only one left, one of a telling name, else the last one left."""
+    """Return the position of the likeliest column: the only one left, one of a telling name, else the last one left."""
     likely = [c for c in free if pattern.fullmatch(c)] or [c for c in free if pattern.search(c)]
     chosen = free[0] if len(free) == 1 else likely[0] if likely else free[-1] if free else None
     return None if chosen is None else list(columns).index(chosen)

@@ -24,7 +24,7 @@ def open_link() -> None:
     if state.lost_link():
         state.forget_link()
         st.warning(
-            "This link leads to a subject that the server no longer holds: load its files again, or ask for a new link.",
+            "This link leads to a subject that the server no longer holds: load its files again or ask for a new link.",
             icon=":material/warning:",
         )
 

@@ -19,6 +19,7 @@ from components.compute import answer
 from components.exports import export_menu
 from components.param_form import param_form, param_widget, set_param
 from components.text import literal
+from debuggers.cohort import Cohort
 from debuggers.debugger import Debugger, all_debuggers
 from debuggers.params import Params
 from debuggers.subject import Subject
@@ -80,6 +81,12 @@ class Frame:
     def set_param(self, name: str, value: Any) -> None:
         """Set a parameter for the next run, as a click on a chart or a table does."""
         set_param(self.debugger.slug, name, value)
+
+    def choose_cohort(self, cohort: Cohort) -> None:
+        """Make a cohort the active one, as a click on a chart does, and draw the page anew."""
+        if state.cohort() != cohort:
+            state.set_cohort(cohort)
+            st.rerun()
 
     def answer(self, params: Params, subject: Subject | None = None) -> Any:
         """Return the debugger's result; shows progress and stops the page while it is computed."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from components import state
+from components.draft import understood
 from components.load_form import (
     demo_cards,
     matches_form,
@@ -75,10 +76,10 @@ files = Files(
     None if isinstance(benchmark, InputError) else benchmark,
 )
 with st.spinner("Trying the model on the first rows"):
-    understanding = files.understand(roles)
+    understanding = understood(files, roles)
     chosen = matches_form(understanding, list(test.frame.columns))
     if chosen:
-        understanding = files.understand(replace(roles, matches=chosen))
+        understanding = understood(files, replace(roles, matches=chosen))
 summary(understanding)
 refused = [found for found in (model, train, benchmark) if isinstance(found, InputError)]
 if refused:

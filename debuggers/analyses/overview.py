@@ -147,6 +147,15 @@ def group_table(subject: Subject, groups: Groups) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def cohort_table(subject: Subject, mask: npt.NDArray[np.bool_] | None) -> pd.DataFrame:
+    """Return the same figures of the cohort, of the rest and of all rows; only of all rows where `mask` is None."""
+    everything = np.ones(len(subject.test), dtype=bool)
+    parts = {} if mask is None else {"cohort": mask, "rest": ~mask}
+    return pd.DataFrame(
+        [{"group": name} | summary(subject, m) for name, m in {**parts, "all rows": everything}.items()]
+    )
+
+
 def summary(subject: Subject, inside: npt.NDArray[np.bool_]) -> dict[str, float]:
     """Return the figures of the rows where `inside` holds."""
     loss = Moments.of(subject.loss[inside]).estimate()
