@@ -9,7 +9,7 @@ from components.loader import open_link, sidebar
 st.set_page_config(page_title="Faultline", page_icon="components/icon.png", layout="wide")
 
 state.enter()
-page = navigation.declare(ready=state.is_wanted())
+page = navigation.declare()
 open_link()
 sidebar()
 opened, subject = state.opened(), state.subject()

@@ -7,13 +7,14 @@ from typing import Any
 
 import streamlit as st
 
+from components import state
 from debuggers.debugger import all_debuggers
 
 PAGES = Path(__file__).parents[1] / "pages"
 SECTIONS = ("Start", "Explore", "Detect", "Verify", "Repair", "Watch")
 # Within a section pages stand in this order, others behind them by title.
 ORDER = ("load", "overview", "what_if", "effects", "importance", "residuals", "error_terrain", "weak_slices")
-LOAD = "load"
+LOAD, OVERVIEW = "load", "overview"
 
 
 def path_of(slug: str) -> Path:
@@ -21,23 +22,25 @@ def path_of(slug: str) -> Path:
     return PAGES / f"{slug}.py"
 
 
-def declare(*, ready: bool) -> Any:
+def declare() -> Any:
     """Declare the navigation and return the page that the link asks for.
 
-    Parameters
-    ----------
-    ready : bool
-        Whether a subject is open; without one Load is the page to begin with, with one the Overview.
+    The root has no page of its own: it leads to the Overview where a subject is open and to Load where none is.
+    Every page keeps its address that way, so that links stay valid.
     """
-    start = "overview" if ready else LOAD
-    sections: dict[str, list[Any]] = {
-        "Start": [st.Page(path_of(LOAD), title="Load", url_path=LOAD, default=start == LOAD)]
-    }
+    sections: dict[str, list[Any]] = {"Start": [st.Page(path_of(LOAD), title="Load", url_path=LOAD)]}
     for slug, debugger in sorted(all_debuggers().items(), key=lambda item: _position(item[0], item[1].title)):
         if path_of(slug).exists():
-            page = st.Page(path_of(slug), title=debugger.title, url_path=slug, default=slug == start)
+            page = st.Page(path_of(slug), title=debugger.title, url_path=slug)
             sections.setdefault(debugger.section, []).append(page)
-    return st.navigation({name: sections[name] for name in SECTIONS if name in sections}, expanded=True)
+    root = st.Page(_root, title="Faultline", url_path="root", default=True, visibility="hidden")
+    shown = {name: sections[name] for name in SECTIONS if name in sections}
+    return st.navigation({"": [root], **shown}, expanded=True)
+
+
+def _root() -> None:
+    start = LOAD if state.opened() is None else OVERVIEW
+    st.switch_page(path_of(start), query_params=state.link())
 
 
 def _position(slug: str, title: str) -> tuple[int, str]:

@@ -35,7 +35,7 @@ def palette() -> Palette:
 def guard() -> None:
     """Send a run that began without ``app.py`` back to it: a deep link opened first after a restart does that."""
     if not state.entered():
-        navigation.declare(ready=state.opened() is not None)
+        navigation.declare()
         state.enter()
         st.rerun()
 

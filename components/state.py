@@ -142,11 +142,6 @@ def wanted_demo() -> str:
     return name if name and shelf().get(f"demo:{name}") is None else ""
 
 
-def is_wanted() -> bool:
-    """Whether a subject is open or the link asks for a demo."""
-    return opened() is not None or bool(wanted_demo())
-
-
 def lost_link() -> bool:
     """Whether the link names a subject that this server no longer has."""
     token = st.query_params.get(SUBJECT, "")
