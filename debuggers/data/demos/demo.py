@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import pandas as pd
 
@@ -77,16 +76,6 @@ class Built:
     train: pd.DataFrame
     test: pd.DataFrame
     truth: pd.DataFrame | None = None
-
-
-class Recipe(Protocol):
-    """A module that can make a demo."""
-
-    DEMO: Demo
-
-    @staticmethod
-    def build(progress: Progress) -> Built:
-        """Make the tables and train the model."""
 
 
 @dataclass(frozen=True, eq=False)
