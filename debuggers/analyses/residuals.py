@@ -80,6 +80,13 @@ class ResidualsResult:
         """Return the rows with the largest residuals."""
         return self.worst
 
+    def with_values(self, subject: Subject, top: int) -> pd.DataFrame:
+        """Return the `top` worst rows with the values of all their columns."""
+        head = self.worst.head(top)
+        values = subject.test.table.loc[head["row"]].reset_index(drop=True)
+        clashing = {c: f"{c} (column)" for c in values.columns if c in head.columns}
+        return pd.concat([head, values.rename(columns=clashing)], axis=1)
+
 
 @debugger(
     title="Residuals",
