@@ -24,7 +24,7 @@ result: ResidualsResult = frame.answer(params)
 worst = result.worst.iloc[0]
 frame.say(
     f"The largest miss is row {int(worst['row'])}: predicted {number(worst['prediction'])}, "
-    f"truth {literal(worst['target'])}, loss {number(worst['loss'])}."
+    f"truth {literal(result.worst['target'].iloc[0])}, loss {number(worst['loss'])}."
 )
 title = "Residual" if kind == "plain" else "Deviance residual"
 if len(result.groups):

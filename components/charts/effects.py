@@ -182,9 +182,12 @@ def gallery_figure(curves: pd.DataFrame, ranking: pd.DataFrame, palette: Palette
         rows=n_rows, cols=columns, shared_yaxes="all", subplot_titles=titles,
         horizontal_spacing=0.03, vertical_spacing=min(0.09, 0.45 / n_rows),
     )  # fmt: skip
-    plot.update_layout(figure(palette, height=90 + 170 * n_rows, legend=False).layout)
+    plot.update_layout(figure(palette, height=110 + 170 * n_rows, legend=False).layout)
     plot.update_annotations(font={"size": 12, "color": palette.text, "family": FONT})
-    plot.update_xaxes(showgrid=False, nticks=4, tickfont={"size": 10, "color": palette.muted}, linecolor=palette.line)
+    plot.update_layout(margin={"b": 36, "t": 36})
+    plot.update_xaxes(
+        showgrid=False, zeroline=False, nticks=4, tickfont={"size": 10, "color": palette.muted}, linecolor=palette.line
+    )
     plot.update_yaxes(gridcolor=palette.faint, nticks=4, tickfont={"size": 10, "color": palette.muted})
     groups = dict(iter(curves.groupby("feature", sort=False)))
     for i, feature in enumerate(features):

@@ -28,11 +28,13 @@ class EffectsParams(Params):
     """What to draw."""
 
     feature: Annotated[str | None, Feature("The feature to look at; none: all of them, ordered by range")] = None
-    other: Annotated[str | None, Feature("A second feature, for a surface of both")] = None
+    other: Annotated[str | None, Feature("A second feature, for a surface of both", label="Second feature")] = None
     scale: Annotated[str, Choice(("probability", "log-odds"), "Scale of a classifier's output")] = "probability"
-    points: Annotated[int, Range(5, 60, "Values per feature")] = 25
-    rows: Annotated[int, Range(50, 1_000_000, "Rows to average over, drawn at random with a fixed seed")] = 10_000
-    gallery_rows: Annotated[int, Range(50, 100_000, "The same for the gallery of all features")] = 1_000
+    points: Annotated[int, Range(5, 60, "Values per feature", label="Values")] = 25
+    rows: Annotated[int, Range(50, 1_000_000, "Averaged over, drawn at random with a fixed seed")] = 10_000
+    gallery_rows: Annotated[int, Range(50, 100_000, "Averaged over in the gallery, drawn at random", label="Rows")] = (
+        1_000
+    )
 
 
 @dataclass(frozen=True, eq=False)
