@@ -209,12 +209,12 @@ def _guess(columns: Sequence[str], free: Sequence[str], pattern: re.Pattern[str]
 
 def _classes(table: Table, model: Model | None, roles: Roles) -> tuple[str, ...] | None:
     """Let the person say which label is the positive class, where the model's file does not name its classes."""
-    named = model is not None and model.signature.classes is not None
-    if roles.target is None or named or roles.task is Task.REGRESSION:
-        return None
-    if table.schema[roles.target].distinct != 2:
+    if roles.target is None or roles.task is Task.REGRESSION or table.schema[roles.target].distinct != 2:
         return None
     labels = label_order(table.frame[roles.target])
+    own = None if model is None else model.signature.classes
+    if own is not None and (own != ("0", "1") or set(labels) <= {"0", "1", "True", "False"}):
+        return None
     positive = st.segmented_control("Positive class", labels, default=labels[1], required=True)
     return None if positive == labels[1] else (labels[1], labels[0])
 

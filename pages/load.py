@@ -85,7 +85,10 @@ refused = [found for found in (model, train, benchmark) if isinstance(found, Inp
 if refused:
     st.warning("A file above was refused: mend it or take it away.", icon=":material/warning:")
 if st.button(
-    "Start debugging", type="primary", icon=":material/play_arrow:", disabled=understanding.subject is None or bool(refused)
+    "Start debugging",
+    type="primary",
+    icon=":material/play_arrow:",
+    disabled=understanding.subject is None or bool(refused),
 ):
     assert understanding.subject is not None
     state.open_subject(understanding.subject)
