@@ -135,6 +135,7 @@ class Frame:
         self, table: pd.DataFrame, *, key: str, config: dict[str, Any] | None = None, select: bool = False
     ) -> list[int]:
         """Draw a table and return the positions of the rows selected in it."""
+        config = tidy_columns(table) | (config or {})
         if not select:
             st.dataframe(table, key=key, hide_index=True, column_config=config)
             return []
@@ -149,6 +150,16 @@ class Frame:
             st.markdown(reading(self.debugger))
         with self._export:
             export_menu(self.debugger, params, table, self._figure)
+
+
+def tidy_columns(table: pd.DataFrame) -> dict[str, Any]:
+    """Return headings for the columns of a debugger's table, and four digits for its numbers."""
+    config: dict[str, Any] = {}
+    for name, dtype in table.dtypes.items():
+        title = str(name).replace("_", " ").capitalize()
+        number = pd.api.types.is_float_dtype(dtype)
+        config[str(name)] = st.column_config.NumberColumn(title, format="%.4g") if number else title
+    return config
 
 
 def open_page(slug: str) -> Frame:
