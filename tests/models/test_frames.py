@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 
 import numpy as np
 import pandas as pd
@@ -44,7 +44,7 @@ def test_numbers_survive_the_way_whatever_holds_them(values: object, expected: l
         ([1.0, np.nan, 2.5], ["1", "nan", "2.5"]),
         (np.array([1, "a", None], object), ["1", "a", "nan"]),
         ([True, False], ["True", "False"]),
-        ([datetime.date(2024, 1, 2)], ["2024-01-02"]),
+        ([dt.date(2024, 1, 2)], ["2024-01-02"]),
         (pd.IntervalIndex.from_breaks([0, 1]), ["(0, 1]"]),
         (pd.PeriodIndex(["2024-01"], freq="M"), ["2024-01"]),
     ],
