@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import catboost
 import lightgbm
@@ -19,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 
 from debuggers import errors
 from debuggers.models import load as loading
+from debuggers.models.formats import Format
 from debuggers.models.load import load_model
 from debuggers.sandbox.client import Limits
 from tests.models import graphs
@@ -90,13 +92,13 @@ def test_a_lightgbm_file_with_random_damage_answers_or_is_an_error(seed: int, fi
 
 
 def test_a_worker_that_forges_its_signature_is_refused() -> None:
-    good = {
+    good: dict[str, Any] = {
         "task": "binary", "classes": ["0", "1"], "features": None, "n_features": 4, "categories": {}, "categorical": [],
         "handles_missing": None,
     }  # fmt: skip
-    forged = [{}, {"task": "x"}, {"classes": "01"}, {"n_features": -1}, {"categories": []}, {"features": [1]},
+    forged: list[dict[str, Any]] = [{}, {"task": "x"}, {"classes": "01"}, {"n_features": -1}, {"categories": []}, {"features": [1]},
               {"categories": {"a": [[]]}}, {"handles_missing": "no"}]  # fmt: skip
-    kind = loading.formats.Format.ONNX
+    kind = Format.ONNX
     assert loading._signature(good, kind, "m").classes == ("0", "1")
     for change in forged:
         with pytest.raises(errors.UnreadableModel):
@@ -111,8 +113,10 @@ def test_the_app_never_loads_a_model_library(files: dict[str, bytes], tmp_path: 
     code = """
 import sys
 from pathlib import Path
+from typing import Any
 import numpy as np, pandas as pd
 from debuggers import errors
+from debuggers.models.formats import Format
 from debuggers.models.load import load_model
 X = pd.DataFrame(np.eye(4), columns=list("abcd"))
 shapes = []

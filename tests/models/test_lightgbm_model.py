@@ -22,7 +22,7 @@ def train(X: pd.DataFrame, y: Any, objective: Any, **params: Any) -> lightgbm.Bo
 
 
 def saved(booster: lightgbm.Booster) -> bytes:
-    return booster.model_to_string().encode()
+    return str(booster.model_to_string()).encode()
 
 
 def named(X: pd.DataFrame) -> pd.DataFrame:

@@ -124,7 +124,7 @@ def double(X: Any) -> Any:
     return 2 * X
 
 
-class Homemade(BaseEstimator):
+class Homemade(BaseEstimator):  # type: ignore[misc]  # scikit-learn publishes no types
     """An estimator that scikit-learn does not know."""
 
     def fit(self, X: pd.DataFrame, y: pd.Series) -> Homemade:

@@ -64,7 +64,7 @@ def test_a_worker_killed_during_a_call_is_one_error(double: JailedModel, monkeyp
         reap(double)
 
     with monkeypatch.context() as patch:
-        patch.setattr(client.protocol, "send", send_then_kill)
+        patch.setattr(protocol, "send", send_then_kill)
         with pytest.raises(errors.WorkerDied, match="predict"):
             double.predict(ROW)
     assert double.predict(ROW).tolist() == [2.0]
@@ -94,7 +94,7 @@ def test_closing_ends_a_call_in_another_thread(monkeypatch: pytest.MonkeyPatch) 
         except errors.InputError as error:
             caught.append(error)
 
-    monkeypatch.setattr(client.protocol, "send", send_and_tell)
+    monkeypatch.setattr(protocol, "send", send_and_tell)
     thread = threading.Thread(target=call)
     thread.start()
     assert asked.wait(60)
@@ -257,7 +257,7 @@ def test_an_answer_off_the_protocol_ends_the_worker(
         return {"id": receive(*args)[0]["id"], **answer}, size
 
     with monkeypatch.context() as patch:
-        patch.setattr(client.protocol, "receive_header", forged)
+        patch.setattr(protocol, "receive_header", forged)
         with pytest.raises(errors.BadModelOutput):
             double.predict(ROW)
     assert double.pid is None
