@@ -96,8 +96,16 @@ def test_a_worker_that_forges_its_signature_is_refused() -> None:
         "task": "binary", "classes": ["0", "1"], "features": None, "n_features": 4, "categories": {}, "categorical": [],
         "handles_missing": None,
     }  # fmt: skip
-    forged: list[dict[str, Any]] = [{}, {"task": "x"}, {"classes": "01"}, {"n_features": -1}, {"categories": []}, {"features": [1]},
-              {"categories": {"a": [[]]}}, {"handles_missing": "no"}]  # fmt: skip
+    forged: list[dict[str, Any]] = [
+        {},
+        {"task": "x"},
+        {"classes": "01"},
+        {"n_features": -1},
+        {"categories": []},
+        {"features": [1]},
+        {"categories": {"a": [[]]}},
+        {"handles_missing": "no"},
+    ]
     kind = Format.ONNX
     assert loading._signature(good, kind, "m").classes == ("0", "1")
     for change in forged:

@@ -11,11 +11,11 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import cloudpickle  # type: ignore[import-untyped]  # publishes no types
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from joblib.externals import cloudpickle
 from sklearn.linear_model import LogisticRegression
 
 from debuggers import errors
