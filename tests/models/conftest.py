@@ -7,7 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from debuggers.models import adapter, frames
+from debuggers.models.formats import Format
 from debuggers.models.load import JailedModel, load_model
+from debuggers.task import Task
 
 
 @pytest.fixture
@@ -22,6 +25,18 @@ def loaded() -> Iterator[Callable[..., JailedModel]]:
     yield load
     for model in models:
         model.close()
+
+
+class Unjailed:
+    """An adapter without its process: what it answers is the same, and a test need not wait for a start."""
+
+    def __init__(self, kind: Format, data: bytes, task: Task | None = None) -> None:
+        self._adapter = adapter.load(kind.value, data, {"task": task})
+        self.signature = self._adapter.describe()
+
+    def predict(self, X: pd.DataFrame, *, raw: bool = False) -> Any:
+        (batch,) = frames.blocks(X)
+        return self._adapter.predict(batch, raw=raw)
 
 
 @pytest.fixture(scope="session")

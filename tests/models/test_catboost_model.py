@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 
 from debuggers import errors
+from debuggers.models.formats import Format
 from debuggers.models.load import JailedModel
 from debuggers.task import Task
+from tests.models.conftest import Unjailed
 
 Load = Callable[..., JailedModel]
 
@@ -49,19 +51,19 @@ def test_a_classifier_with_categories_and_holes_answers_as_the_library(
 
 
 @pytest.mark.parametrize("loss", ["MultiClass", "MultiClassOneVsAll"])
-def test_multiclass(loaded: Load, numbers: pd.DataFrame, three: pd.Series, loss: str, tmp_path: Path) -> None:
+def test_multiclass(numbers: pd.DataFrame, three: pd.Series, loss: str, tmp_path: Path) -> None:
     library = train(numbers, three, loss)
     p = library.predict(numbers, prediction_type="Probability")
-    model = loaded(saved(library, tmp_path))
+    model = Unjailed(Format.CATBOOST, saved(library, tmp_path))
     np.testing.assert_allclose(model.predict(numbers), p / p.sum(axis=1, keepdims=True), atol=1e-12)
     assert (model.signature.task, model.signature.classes) == (Task.MULTICLASS, ("0", "1", "2"))
     assert model.predict(numbers, raw=True).shape == (len(numbers), 3)
 
 
 @pytest.mark.parametrize(("loss", "kind"), [("RMSE", "RawFormulaVal"), ("Poisson", "Exponent")])
-def test_regression(loaded: Load, numbers: pd.DataFrame, loss: str, kind: str, tmp_path: Path) -> None:
+def test_regression(numbers: pd.DataFrame, loss: str, kind: str, tmp_path: Path) -> None:
     library = train(numbers, numbers["b"], loss)
-    model = loaded(saved(library, tmp_path))
+    model = Unjailed(Format.CATBOOST, saved(library, tmp_path))
     assert model.signature.task is Task.REGRESSION
     np.testing.assert_allclose(model.predict(numbers), library.predict(numbers, prediction_type=kind), atol=1e-10)
 

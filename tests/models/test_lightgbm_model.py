@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 
 from debuggers import errors
+from debuggers.models.adapter import ColumnError
+from debuggers.models.formats import Format
 from debuggers.models.load import JailedModel
 from debuggers.task import Task
-from tests.models.conftest import with_missing
+from tests.models.conftest import Unjailed, with_missing
 
 Load = Callable[..., JailedModel]
 
@@ -48,47 +50,43 @@ def test_a_classifier_with_categories_and_holes_answers_bit_for_bit(
     np.testing.assert_array_equal(model.predict(X.assign(job="pilot")), model.predict(X.assign(job=None)))
 
 
-def test_ordered_categories_are_found_by_the_type_of_the_column(
-    loaded: Load, table: pd.DataFrame, label: pd.Series
-) -> None:
+def test_ordered_categories_are_found_by_the_type_of_the_column(table: pd.DataFrame, label: pd.Series) -> None:
     X = named(table.assign(level=table["level"].cat.as_ordered()))
     booster = train(X, label, "binary")
-    model = loaded(saved(booster))
+    model = Unjailed(Format.LIGHTGBM, saved(booster))
     assert model.signature.categorical == ("job",)
     np.testing.assert_array_equal(model.predict(X)[:, 1], booster.predict(X))
-    with pytest.raises(errors.ModelRaised, match="2 category columns, here are 1"):
+    with pytest.raises(ColumnError, match="2 category columns, here are 1"):
         model.predict(X.astype({"level": int}))
 
 
 @pytest.mark.parametrize("objective", ["multiclass", "multiclassova"])
-def test_multiclass(loaded: Load, numbers: pd.DataFrame, three: pd.Series, objective: str) -> None:
+def test_multiclass(numbers: pd.DataFrame, three: pd.Series, objective: str) -> None:
     X = named(numbers)
     booster = train(X, three, objective, num_class=3)
     p = np.asarray(booster.predict(X))
-    model = loaded(saved(booster))
+    model = Unjailed(Format.LIGHTGBM, saved(booster))
     np.testing.assert_allclose(model.predict(X), p / p.sum(axis=1, keepdims=True), atol=1e-15)
     assert model.signature.classes == ("0", "1", "2")
 
 
 @pytest.mark.parametrize("objective", ["quantile", "tweedie"])
-def test_regression(loaded: Load, numbers: pd.DataFrame, objective: str) -> None:
+def test_regression(numbers: pd.DataFrame, objective: str) -> None:
     X = named(numbers)
     booster = train(X, X["b"], objective)
-    model = loaded(saved(booster))
+    model = Unjailed(Format.LIGHTGBM, saved(booster))
     assert model.signature.task is Task.REGRESSION
     np.testing.assert_array_equal(model.predict(X), booster.predict(X))
 
 
-def test_a_file_without_objective_leaves_the_task_to_the_person(
-    loaded: Load, numbers: pd.DataFrame, label: pd.Series
-) -> None:
+def test_a_file_without_objective_leaves_the_task_to_the_person(numbers: pd.DataFrame, label: pd.Series) -> None:
     X = named(numbers)
     booster = train(X, label, "binary")
     text = "\n".join(line for line in saved(booster).decode().split("\n") if not line.startswith("objective="))
-    unknown = loaded(text.encode())
+    unknown = Unjailed(Format.LIGHTGBM, text.encode())
     assert (unknown.signature.task, unknown.signature.classes) == (None, None)
     np.testing.assert_array_equal(unknown.predict(X), booster.predict(X, raw_score=True))
-    told = loaded(text.encode(), task=Task.BINARY)
+    told = Unjailed(Format.LIGHTGBM, text.encode(), Task.BINARY)
     np.testing.assert_allclose(told.predict(X)[:, 1], booster.predict(X), atol=1e-12)
 
 

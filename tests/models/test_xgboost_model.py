@@ -9,9 +9,10 @@ import pytest
 import xgboost
 
 from debuggers import errors
+from debuggers.models.formats import Format
 from debuggers.models.load import JailedModel
 from debuggers.task import Task
-from tests.models.conftest import with_missing
+from tests.models.conftest import Unjailed, with_missing
 
 Load = Callable[..., JailedModel]
 
@@ -59,14 +60,12 @@ def test_an_unknown_category_and_text_for_numbers_are_named(
     assert (caught.value.missing, caught.value.unused) == (("a",), ("A",))
 
 
-def test_multiclass_by_probability_and_by_label_are_the_same(
-    loaded: Load, numbers: pd.DataFrame, three: pd.Series
-) -> None:
+def test_multiclass_by_probability_and_by_label_are_the_same(numbers: pd.DataFrame, three: pd.Series) -> None:
     prob = train(numbers, three, "multi:softprob", num_class=3)
     hard = train(numbers, three, "multi:softmax", num_class=3)
-    p = loaded(bytes(prob.save_raw("json"))).predict(numbers)
+    p = Unjailed(Format.XGBOOST_JSON, bytes(prob.save_raw("json"))).predict(numbers)
     np.testing.assert_array_equal(p, expected(prob, numbers))
-    soft = loaded(bytes(hard.save_raw("ubj")))
+    soft = Unjailed(Format.XGBOOST_UBJ, bytes(hard.save_raw("ubj")))
     np.testing.assert_allclose(soft.predict(numbers), p, atol=1e-6)
     assert (soft.signature.task, soft.signature.classes) == (Task.MULTICLASS, ("0", "1", "2"))
     assert soft.predict(numbers, raw=True).shape == (len(numbers), 3)
@@ -76,11 +75,9 @@ def test_multiclass_by_probability_and_by_label_are_the_same(
     ("objective", "params"),
     [("count:poisson", {}), ("reg:squarederror", {"booster": "dart"}), ("reg:squarederror", {"booster": "gblinear"})],
 )
-def test_regressions_and_other_boosters(
-    loaded: Load, numbers: pd.DataFrame, objective: str, params: dict[str, Any]
-) -> None:
+def test_regressions_and_other_boosters(numbers: pd.DataFrame, objective: str, params: dict[str, Any]) -> None:
     booster = train(numbers, numbers["b"], objective, **params)
-    model = loaded(bytes(booster.save_raw("json")))
+    model = Unjailed(Format.XGBOOST_JSON, bytes(booster.save_raw("json")))
     assert model.signature.task is Task.REGRESSION
     assert model.signature.classes is None
     np.testing.assert_allclose(model.predict(numbers), expected(booster, numbers), rtol=1e-6)
@@ -91,7 +88,7 @@ def test_a_task_set_by_the_person_turns_margins_into_probabilities(
 ) -> None:
     data = bytes(train(numbers, label, "binary:logitraw").save_raw("json"))
     custom = data.replace(b'"binary:logitraw"', b'"reg:squarederror"')  # what a custom objective leaves in the file
-    by_file = loaded(data)
+    by_file = Unjailed(Format.XGBOOST_JSON, data)
     set_by_hand = loaded(custom, task=Task.BINARY)
     margins = by_file.predict(numbers, raw=True)
     np.testing.assert_allclose(by_file.predict(numbers)[:, 1], 1 / (1 + np.exp(-margins)), atol=1e-12)

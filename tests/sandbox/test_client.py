@@ -51,6 +51,10 @@ def test_a_worker_killed_between_calls_is_started_again(double: JailedModel) -> 
     assert double.pid != before
 
 
+def test_no_rows_are_no_predictions(double: JailedModel) -> None:
+    assert double.predict(ROW.iloc[:0]).shape == (0,)
+
+
 def test_a_closed_model_answers_again(double: JailedModel) -> None:
     double.close()
     assert double.pid is None
