@@ -94,7 +94,7 @@ class JailedModel:
     def predict(self, X: pd.DataFrame, *, raw: bool = False) -> Floats:
         """Predict rows in blocks; the columns may come in any order where the file names them.
 
-        Parameters and errors are those of `Model.predict`. Where the task is unknown, the file's own output is returned.
+        Parameters and errors are those of `Model.predict`. Without a task, the file's own output is returned.
         """
         X = self._fitting(X)
         if len(X) == 0:
