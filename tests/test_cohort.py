@@ -20,7 +20,7 @@ def odd() -> Subject:
             'a"b': ["x", "y", None, "x"],
             "城市": pd.Categorical(["北", "南", "北", None]),
             "<b>x</b>": [True, False, True, False],
-            "day": pd.to_datetime(["2024-01-01", "2024-06-01", None, "2025-01-01"]),
+            "day": pd.to_datetime(pd.Series(["2024-01-01", "2024-06-01", None, "2025-01-01"])),
             "residual": [9, 9, 9, 0],
             "y": [0, 1, 0, 1],
             "p": [0.1, 0.2, 0.3, 0.4],
