@@ -22,7 +22,7 @@ from debuggers.task import Task
 
 Floats = npt.NDArray[np.float64]
 MAX_POINTS = 5_000
-CELLS = (60, 40)
+CELLS = (100, 60)
 CONFIDENT = 0.95
 ALPHA = 0.001
 
