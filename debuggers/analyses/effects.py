@@ -27,7 +27,7 @@ GALLERY_POINTS = 12
 class EffectsParams(Params):
     """What to draw."""
 
-    feature: Annotated[str | None, Feature("The feature to look at; none: all of them, ordered by range")] = None
+    feature: Annotated[str | None, Feature("The one to look at; without one all, by range", nothing="all")] = None
     other: Annotated[str | None, Feature("A second feature, for a surface of both", label="Second feature")] = None
     scale: Annotated[str, Choice(("probability", "log-odds"), "Scale of a classifier's output")] = "probability"
     points: Annotated[int, Range(5, 60, "Values per feature", label="Values")] = 25
