@@ -100,7 +100,7 @@ else:
         key="effects_curve",
         alt=f"Mean prediction along {feature}",
     )
-    st.caption(f"Mean over {sampled}. At most {MAX_DRAWN} single rows are drawn.")
+    st.caption(f"Mean over {sampled}." + (f" At most {MAX_DRAWN} single rows are drawn." if ordered else ""))
     if feature in result.left_out:
         st.caption(f"{result.left_out[feature]:,} rarer categories are not tried.")
     shown = curves.drop(columns=["feature", "output"])

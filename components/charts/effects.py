@@ -232,7 +232,8 @@ def surface_figure(surface: pd.DataFrame, palette: Palette, *, title: str, solid
         plot.add_surface(x=wide.columns.to_list(), y=wide.index.to_list(), z=wide.to_numpy(), **colours)
         axis = {"gridcolor": palette.line, "backgroundcolor": "rgba(0,0,0,0)", "color": palette.muted}
         titles = {"xaxis": x, "yaxis": y, "zaxis": plotly_text(title, 30)}
-        plot.update_layout(scene={a: axis | {"title": {"text": t}} for a, t in titles.items()}, dragmode="orbit")
+        scene = {a: axis | {"title": {"text": t}} for a, t in titles.items()}
+        plot.update_layout(scene=scene | {"camera": {"eye": {"x": -1.5, "y": -1.7, "z": 0.9}}}, dragmode="orbit")
         return plot
     plot.add_heatmap(
         x=wide.columns, y=wide.index, z=wide.to_numpy(), hovertemplate="%{x}, %{y}: %{z:.4g}<extra></extra>", **colours

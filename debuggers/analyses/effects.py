@@ -101,6 +101,17 @@ def effects(subject: Subject, params: EffectsParams) -> EffectsResult:
     ----------
     Friedman (2001), Annals of Statistics 29, 1189-1232. Goldstein et al. (2015), Journal of Computational and Graphical
     Statistics 24, 44-65. Apley and Zhu (2020), Journal of the Royal Statistical Society B 82, 1059-1086.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from debuggers.matching import Roles, make_subject
+    >>> from debuggers.models.estimator import EstimatorModel
+    >>> table = pd.DataFrame({"x": [0.0, 1.0, 2.0], "y": [1.0, 3.0, 5.0]})
+    >>> model = EstimatorModel(LinearRegression().fit(table[["x"]], table["y"]))
+    >>> subject = make_subject("line", table, Roles(target="y"), model=model)
+    >>> effects(subject, EffectsParams(feature="x")).table()["pdp"].round(6).tolist()
+    [1.0, 3.0, 5.0]
     """
     limit = params.gallery_rows if params.feature is None else params.rows
     chosen = sample_rows(len(subject.test), limit, SEED)
