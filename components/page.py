@@ -187,8 +187,9 @@ class Frame:
             st.plotly_chart(figure, key=key, config=config, theme=None, alt=alt)
             return {}
         picked = st.plotly_chart(
-            figure, key=key, config=config, theme=None, alt=alt, on_select="rerun", selection_mode=cast("Any", select)
-        )
+            figure, key=_key_for_now(key), config=config, theme=None, alt=alt,
+            on_select="rerun", selection_mode=cast("Any", select),
+        )  # fmt: skip
         return dict(cast("Any", picked).get("selection", {}))
 
     def table(
@@ -200,8 +201,9 @@ class Frame:
             st.dataframe(table, key=key, hide_index=True, column_config=config)
             return []
         picked = st.dataframe(
-            table, key=key, hide_index=True, column_config=config, on_select="rerun", selection_mode="single-row"
-        )
+            table, key=_key_for_now(key), hide_index=True, column_config=config,
+            on_select="rerun", selection_mode="single-row",
+        )  # fmt: skip
         return list(cast("Any", picked).get("selection", {}).get("rows", []))
 
     def close(self, params: Params, table: pd.DataFrame) -> None:
@@ -210,6 +212,12 @@ class Frame:
             st.markdown(reading(self.debugger))
         with self._export:
             export_menu(self.debugger, params, table, self._figure)
+
+
+def _key_for_now(key: str) -> str:
+    """Return another key for each cohort: what was selected before must not come back when the cohort changes."""
+    cohort = state.cohort()
+    return key if cohort is None else f"{key}@{cohort.predicate}"
 
 
 def tidy_columns(table: pd.DataFrame) -> dict[str, Any]:
