@@ -113,22 +113,8 @@ class Frame:
         """Set a parameter for the next run, as a click on a chart or a table does."""
         set_param(self.debugger.slug, name, value)
 
-    def follow(self, chosen: Cohort | None, *, by: str) -> None:
-        """Make what was selected in a chart or a table the cohort, and draw the page anew; a selection counts once.
-
-        Parameters
-        ----------
-        chosen : Cohort or None
-            What the selection of the chart or table `by` stands for now, None without one. A chart keeps its selection
-            when the cohort is cleared or changed elsewhere; it must not bring it back.
-        by : str
-            Key of the chart or table.
-        """
-        handled = state.recall(f"selection:{by}")
-        now = None if chosen is None else chosen.predicate
-        if now == handled:
-            return
-        state.remember(f"selection:{by}", now)
+    def follow(self, chosen: Cohort | None) -> None:
+        """Make what was selected in a chart or a table the cohort, and draw the page anew; None: nothing was."""
         if chosen is not None:
             state.set_cohort(chosen)
             st.rerun()

@@ -105,6 +105,6 @@ if by is not None:
         st.caption(f"{result.left_out:,} rarer values are not shown.")
     frame.table(result.groups.drop(columns="sql"), key="overview_group_table")
     clicked = [result.groups.iloc[point["point_index"]] for point in picked.get("points", [])[:1]]
-    frame.follow(Cohort(clicked[0]["sql"], clicked[0]["group"]) if clicked else None, by="overview_groups")
+    frame.follow(Cohort(clicked[0]["sql"], clicked[0]["group"]) if clicked else None)
 
 frame.close(params, result.scores)

@@ -52,7 +52,7 @@ else:
     chosen = (
         selected_cohort(selection, along, "model.residual") if kind == "plain" else selected_cohort(selection, None, "")
     )
-    frame.follow(chosen, by="residuals_cloud")
+    frame.follow(chosen)
 
 left, right = st.columns(2)
 with left:
@@ -79,7 +79,7 @@ st.caption(
     f"the export holds {len(result.worst):,}. A click on a row makes it the cohort."
 )
 row = int(table["row"].iloc[picked[0]]) if picked else None
-frame.follow(None if row is None else rows_cohort([row], f"row {row}"), by="residuals_worst")
+frame.follow(None if row is None else rows_cohort([row], f"row {row}"))
 if result.total > MAX_POINTS and len(result.groups) == 0:
     st.caption(f"Past {MAX_POINTS:,} rows the cloud is drawn as cells.")
 
