@@ -113,10 +113,10 @@ class Frame:
         """Set a parameter for the next run, as a click on a chart or a table does."""
         set_param(self.debugger.slug, name, value)
 
-    def choose_cohort(self, cohort: Cohort) -> None:
-        """Make a cohort the active one, as a click on a chart does, and draw the page anew."""
-        if state.cohort() != cohort:
-            state.set_cohort(cohort)
+    def follow(self, chosen: Cohort | None) -> None:
+        """Make what was selected in a chart or a table the cohort, and draw the page anew; None: nothing was."""
+        if chosen is not None:
+            state.set_cohort(chosen)
             st.rerun()
 
     def answer(self, params: Params, subject: Subject | None = None) -> Any:
