@@ -129,7 +129,7 @@ def _read(path: Path) -> dict[str, object]:
 
 def unusual_columns(table: pd.DataFrame) -> pd.DataFrame:
     """Add a column without any value, one with an infinite one, and odd names and values."""
-    odd = {name: table["a"] for name in ODD}
+    odd = dict.fromkeys(ODD, table["a"])
     values = [*ODD, *["x"] * (len(table) - len(ODD))]
     return table.assign(empty=np.nan, far=np.where(table.index == 3, np.inf, table["a"]), job=values, **odd)
 
