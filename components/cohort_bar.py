@@ -99,7 +99,10 @@ def _editor(opened: state.Opened, cohort: Cohort | None) -> None:
                 + ", ".join(f"model.{c}" for c in MODEL_COLUMNS)
                 + ".",
             )
-            name = st.text_input("Save under the name", cohort.label if cohort else "", placeholder="optional")
+            saved = cohort is not None and opened.cohorts.get(cohort.label) == cohort
+            name = st.text_input(
+                "Save under the name", cohort.label if cohort and saved else "", placeholder="optional"
+            )
             if st.form_submit_button("Apply", type="primary"):
                 _apply(opened, predicate.strip(), name.strip())
         _saved(opened)
@@ -114,10 +117,12 @@ def _apply(opened: state.Opened, predicate: str, name: str) -> None:
     except BadPredicate as problem:
         st.error(literal(problem), icon=":material/error:")
         return
-    cohort = Cohort(predicate, name)
+    now = state.cohort()
     if name:
-        opened.cohorts[name] = cohort
-    state.set_cohort(cohort)
+        opened.cohorts[name] = Cohort(predicate, name)
+    # A text that a chart gave to other rows would be wrong for these.
+    kept = now.label if now is not None and now.predicate == predicate else ""
+    state.set_cohort(Cohort(predicate, name or kept))
     st.rerun()
 
 
