@@ -323,6 +323,7 @@ class _Builder:
             classes=self.classes,
             sensitive=self.roles.sensitive,
             threshold=self.roles.threshold,
+            predictions=self.roles.predictions,
         )
         if bound is not None:
             bound.predict(test.table.head(TRIAL_ROWS))

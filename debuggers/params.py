@@ -67,10 +67,13 @@ class Feature:
     ----------
     among : {"features", "columns"}
         The model's features, or every column of the table.
+    none : str
+        What no choice means, for the widget.
     """
 
     help: str = ""
     among: Literal["features", "columns"] = "features"
+    none: str = "all"
     expected: str = "the name of a column"
 
     def allows(self, value: object) -> bool:

@@ -21,12 +21,14 @@ class Op(StrEnum):
 
     EQUAL = "="
     ONE_OF = "one of"
+    NONE_OF = "none of"
     LESS = "<"
     LESS_EQUAL = "<="
     GREATER = ">"
     GREATER_EQUAL = ">="
     IN = "in"  # the half-open interval [low, high)
     MISSING = "is missing"
+    KNOWN = "is known"
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,8 @@ class Literal:
         Column of the table.
     op : Op
     value : object
-        A number, text or boolean; for `Op.IN` a pair (low, high), low included; for `Op.ONE_OF` a tuple; for
-        `Op.MISSING` None.
+        A number, text or boolean; for `Op.IN` a pair (low, high), low included; for `Op.ONE_OF` and
+        `Op.NONE_OF` a tuple; for `Op.MISSING` and `Op.KNOWN` None.
 
     Examples
     --------
@@ -60,10 +62,14 @@ class Literal:
         match self.op:
             case Op.MISSING:
                 return f"{self.feature} is missing"
+            case Op.KNOWN:
+                return f"{self.feature} is known"
             case Op.IN:
                 return f"{self.feature} in [{readable(self.value[0])}, {readable(self.value[1])})"
             case Op.ONE_OF:
                 return f"{self.feature} in {{{', '.join(readable(v) for v in self.value)}}}"
+            case Op.NONE_OF:
+                return f"{self.feature} not in {{{', '.join(readable(v) for v in self.value)}}}"
             case _:
                 return f"{self.feature} {self.op} {readable(self.value)}"
 
@@ -74,10 +80,14 @@ class Literal:
         match self.op:
             case Op.MISSING:
                 return f"{column} IS NULL"
+            case Op.KNOWN:
+                return f"{column} IS NOT NULL"
             case Op.IN:
                 return f"{column} >= {sql_value(self.value[0])} AND {column} < {sql_value(self.value[1])}"
             case Op.ONE_OF:
                 return f"{column} IN ({', '.join(sql_value(v) for v in self.value)})"
+            case Op.NONE_OF:
+                return f"{column} NOT IN ({', '.join(sql_value(v) for v in self.value)})"
             case _:
                 return f"{column} {self.op} {sql_value(self.value)}"
 
@@ -87,10 +97,14 @@ class Literal:
         match self.op:
             case Op.MISSING:
                 found = column.isna()
+            case Op.KNOWN:
+                found = column.notna()
             case Op.EQUAL:
                 found = column == self.value
             case Op.ONE_OF:
                 found = column.isin(self.value)
+            case Op.NONE_OF:
+                found = ~column.isin(self.value) & column.notna()
             case Op.LESS:
                 found = column < self.value
             case Op.LESS_EQUAL:

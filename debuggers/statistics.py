@@ -178,6 +178,13 @@ def welch_greater(a: Moments, b: Moments) -> float:
     return float(result.pvalue)
 
 
+def welch_t(a: Moments, b: Moments) -> float:
+    """Return Welch's t statistic of the mean of `a` against that of `b`; NaN where `welch_greater` is."""
+    if a.n < 2 or b.n < 2 or (a.deviation == 0 and b.deviation == 0):
+        return np.nan
+    return float((a.mean - b.mean) / np.sqrt(a.deviation**2 / a.n + b.deviation**2 / b.n))
+
+
 def difference(a: Moments, b: Moments) -> Estimate:
     """Estimate the difference of two means with Welch's interval."""
     value = a.mean - b.mean
