@@ -183,7 +183,7 @@ class _Searched:
             size = column.known + 1
             key = at * size + self.codes[f][active]
             counts = np.bincount(key, minlength=len(level) * size).astype(np.float64)
-            totals = np.bincount(key, loss, len(level) * size)
+            totals = np.bincount(key, loss, len(level) * size).astype(np.float64, copy=False)
             for i, n, s in zip(level, counts.reshape(-1, size), totals.reshape(-1, size), strict=True):
                 parts, gain = _best_cut(column, nodes[i].allowed.get(f), n, s, self.min_rows)
                 if parts and (i not in best or gain > best[i].gain):

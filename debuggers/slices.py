@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -29,6 +30,15 @@ class Op(StrEnum):
     IN = "in"  # the half-open interval [low, high)
     MISSING = "is missing"
     KNOWN = "is known"
+
+
+COMPARISONS: dict[Op, Callable[[Any, Any], Any]] = {
+    Op.EQUAL: operator.eq,
+    Op.LESS: operator.lt,
+    Op.LESS_EQUAL: operator.le,
+    Op.GREATER: operator.gt,
+    Op.GREATER_EQUAL: operator.ge,
+}
 
 
 @dataclass(frozen=True)
@@ -99,22 +109,14 @@ class Literal:
                 found = column.isna()
             case Op.KNOWN:
                 found = column.notna()
-            case Op.EQUAL:
-                found = column == self.value
             case Op.ONE_OF:
                 found = column.isin(self.value)
             case Op.NONE_OF:
                 found = ~column.isin(self.value) & column.notna()
-            case Op.LESS:
-                found = column < self.value
-            case Op.LESS_EQUAL:
-                found = column <= self.value
-            case Op.GREATER:
-                found = column > self.value
-            case Op.GREATER_EQUAL:
-                found = column >= self.value
             case Op.IN:
                 found = (column >= self.value[0]) & (column < self.value[1])
+            case _:
+                found = COMPARISONS[self.op](column, self.value)
         return np.asarray(found.fillna(False), dtype=bool)
 
     def as_dict(self) -> dict[str, Any]:

@@ -185,6 +185,13 @@ def welch_t(a: Moments, b: Moments) -> float:
     return float((a.mean - b.mean) / np.sqrt(a.deviation**2 / a.n + b.deviation**2 / b.n))
 
 
+def t_greater(a: Moments) -> float:
+    """Return the one-sided p value of Student's test that the mean of `a` is greater than 0; NaN without a spread."""
+    if a.n < 2 or a.deviation == 0:
+        return np.nan
+    return float(stats.t.sf(a.mean / (a.deviation / np.sqrt(a.n)), a.n - 1))
+
+
 def difference(a: Moments, b: Moments) -> Estimate:
     """Estimate the difference of two means with Welch's interval."""
     value = a.mean - b.mean
