@@ -263,11 +263,13 @@ def _line(tree: ErrorTree, node: int) -> set[int]:
 def _finding(place: Slice, row: dict[str, Any], whole: float, title: str, params: ErrorTerrainParams) -> Finding:
     numbers = ("search_rows", "search_loss", "held_out_rows", "held_out_loss", "rest_loss", "share_of_loss", "said")
     excess = max(row["rows"] * row["difference"] / whole, 0.0)
+    # Where the model itself says that it is unsure, the slice is hard: worth knowing, no failure.
+    hard = np.isfinite(row["said"]) and not _exceeds_said(row)
     axes = dict(zip(("feature", "other"), place.features, strict=False))
     return Finding(
         kind="weak_slice",
-        severity=Severity.of_share(excess),
-        headline=f"{compared(row, title).capitalize()} where {place.text}{_beside_said(row)}.",
+        severity=Severity.LOW if hard else Severity.of_share(excess),
+        headline=f"{compared(row['held_out_loss'], row['rest_loss'], title)} where {place.text}{_beside_said(row, hard=hard)}.",
         rows=int(row["rows"]),
         effect=Estimate(row["difference"], row["low"], row["high"], int(row["held_out_rows"])),
         slice=place,
@@ -281,16 +283,20 @@ def _finding(place: Slice, row: dict[str, Any], whole: float, title: str, params
     )  # fmt: skip
 
 
-def compared(row: dict[str, Any], title: str) -> str:
-    """Return "mean log loss is 2.4x as high" for a slice against the rest, both on held-out rows."""
-    inside, rest = row["held_out_loss"], row["rest_loss"]
-    return f"{title} is {inside / rest:.1f}x as high" if rest > 0 else f"{title} is {inside:.3g} against 0"
+def compared(inside: float, rest: float, title: str) -> str:
+    """Return "Mean log loss is 2.4x as high" for a region against the rest, both on held-out rows."""
+    words = f"{inside / rest:.1f}x as high" if rest > 0 else f"{inside:.3g} against 0"
+    return f"{title.capitalize()} is {words}"
 
 
-def _beside_said(row: dict[str, Any]) -> str:
+def _exceeds_said(row: dict[str, Any]) -> bool:
+    """Whether a slice's held-out loss is confirmed to exceed what the model's own probabilities lead to expect."""
+    return bool(row["said_q_value"] <= 1 - CONFIDENCE)
+
+
+def _beside_said(row: dict[str, Any], *, hard: bool) -> str:
     """Return how the slice's loss compares with what the model's own probabilities lead to expect."""
-    if not np.isfinite(row["said"]):
-        return ""
-    if row["said_q_value"] <= 1 - CONFIDENCE:
-        return f", more than its own probabilities say ({row['held_out_loss']:.3g} against {row['said']:.3g})"
-    return ", as its own probabilities say: hard rather than wrong"
+    if hard:
+        return ", as its own probabilities say: hard rather than wrong"
+    said = f", more than its own probabilities say ({row['held_out_loss']:.3g} against {row['said']:.3g})"
+    return said if np.isfinite(row["said"]) else ""
