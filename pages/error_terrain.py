@@ -6,20 +6,20 @@ import streamlit as st
 from components import state
 from components.charts.error_terrain import VERDICTS, can_rise, grid_figure, look, surface_figure, tree_figure
 from components.page import open_page
-from components.text import literal, number
+from components.text import interval, literal, number
 from debuggers.analyses.error_terrain import ErrorTerrainParams, ErrorTerrainResult, compared, measure_title
 from debuggers.cohort import Cohort
+from debuggers.slices import Slice
 from debuggers.tree_table import MIN_ROWS
 
 NUMBER = st.column_config.NumberColumn
 SHOWN = {
-    "slice": st.column_config.TextColumn("Slice", width="large"),
+    "slice": st.column_config.TextColumn("Slice", width=560),
     "confirmed": st.column_config.TextColumn("Verdict"),
     "held_out_rows": NUMBER("Rows", help="Of the held-out half", format="localized"),
     "held_out_loss": NUMBER("Mean", help="Of the held-out half", format="%.3g"),
     "difference": NUMBER("Difference", help="From the other held-out rows", format="%.3g"),
-    "low": NUMBER("from", help="95 % interval of the difference", format="%.3g"),
-    "high": NUMBER("to", help="95 % interval of the difference", format="%.3g"),
+    "interval": st.column_config.TextColumn("95 % interval", help="Of the difference"),
     "q_value": NUMBER("Adjusted p", help="Holm's method, over every region tested", format="%.2g"),
     "share_of_loss": NUMBER("Share of all", help="Share of the whole loss or error, over all rows", format="percent"),
     "said": NUMBER("Expected", help="If the model's own probabilities were right", format="%.3g"),
@@ -30,13 +30,18 @@ SHOWN = {
 frame = open_page("error_terrain")
 subject = frame.subject
 active = state.cohort()
-# A new cohort gives the views new keys: a click of before is not read again once the cohort is cleared or changed.
-turn = active.predicate if active else ""
+predicate = active.predicate if active else ""
+# With every click or other cohort the views get new keys: a selection is read once, and never after it is cleared.
+clicks: int = state.recall("error_terrain_clicks", 0)
+turn = f"{clicks}_{predicate}"
 
 
 def choose(rows: pd.DataFrame, position: int) -> None:
-    """Make a node, a cell or a slice the cohort."""
-    frame.choose_cohort(Cohort(str(rows["sql"].iloc[position]), str(rows["slice"].iloc[position])))
+    """Make a node, a cell or a slice the cohort; all rows if it is the root, or the cohort already."""
+    sql, text = str(rows["sql"].iloc[position]), str(rows["slice"].iloc[position])
+    state.remember("error_terrain_clicks", clicks + 1)
+    state.set_cohort(None if sql in (predicate, Slice().sql) else Cohort(sql, text))
+    st.rerun()
 
 
 def answer(found: ErrorTerrainResult, title: str) -> str:
@@ -77,7 +82,7 @@ params = ErrorTerrainParams(measure, depth, min_share, all_columns, feature, oth
 with tree_view:
     result: ErrorTerrainResult = frame.answer(params)
 title = measure_title(subject, params)
-shared = look(result.nodes, result.overall.value, frame.palette, title, turn)
+shared = look(result.nodes, result.overall.value, frame.palette, title, predicate)
 frame.say(answer(result, title))
 
 with tree_view:
@@ -90,7 +95,8 @@ with tree_view:
     st.caption(
         f"Grown on {result.searched:,} rows drawn at random; colours and means are of the other {result.held_out:,}. "
         f"Width: share of rows. Dark fill: share of the whole {title.removeprefix('mean ')}. "
-        f"Hatched: fewer than {MIN_ROWS} held-out rows. A click on a region makes its rows the cohort."
+        f"Hatched: fewer than {MIN_ROWS} held-out rows. A click on a region makes its rows the cohort, "
+        "another click all rows."
     )
     for point in picked.get("points", [])[:1]:
         choose(result.nodes[result.nodes["node"] == point["customdata"]], 0)
@@ -98,9 +104,12 @@ with tree_view:
 with slice_view:
     st.subheader("Slices, the clearest first", anchor=False)
     if len(result.slices):
-        shown = result.slices[[name for name in SHOWN if name != "said" or subject.task.is_classification]]
+        slices = result.slices.assign(
+            confirmed=result.slices["confirmed"].map(VERDICTS),
+            interval=[interval(*ends) for ends in zip(result.slices["low"], result.slices["high"], strict=True)],
+        )
         chosen = frame.table(
-            shown.assign(confirmed=result.slices["confirmed"].map(VERDICTS)),
+            slices[[name for name in SHOWN if name != "said" or subject.task.is_classification]],
             key=f"error_terrain_slices_{turn}",
             select=True,
             config=SHOWN,

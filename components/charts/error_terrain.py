@@ -62,7 +62,7 @@ def tree_figure(nodes: pd.DataFrame, shared: Look) -> go.Figure:
     """
     levels = int(nodes["depth"].max()) + 1
     height = max(66, 118 - 9 * levels)
-    plot = figure(shared.palette, height=90 + height * levels, x="share of rows", legend=False)
+    plot = figure(shared.palette, height=90 + height * levels, legend=False)
     boxes = pd.DataFrame(
         {
             "id": nodes["node"],
@@ -84,7 +84,8 @@ def tree_figure(nodes: pd.DataFrame, shared: Look) -> go.Figure:
         y=(boxes["height"] * nodes["share_of_loss"].fillna(0))[below],
         marker={"color": shared.palette.text, "opacity": 0.13, "line": {"width": 0}},
     )  # fmt: skip
-    plot.update_xaxes(range=[0, 1], tickformat=".0%", title={"standoff": 14})
+    shares = [0, 0.25, 0.5, 0.75, 1]
+    plot.update_xaxes(range=[0, 1], tickvals=shares, ticktext=[f"{share:.0%}" for share in shares])
     plot.update_yaxes(visible=False, range=[-levels - 0.03, 0.03])
     return plot
 
@@ -193,13 +194,18 @@ def _boxes(plot: go.Figure, boxes: pd.DataFrame, shared: Look) -> None:
 
 
 def _fill(values: pd.Series, shared: Look) -> dict[str, Any]:
-    bar = {
-        "orientation": "h", "thickness": 10, "len": 260, "lenmode": "pixels", "x": 0, "xanchor": "left", "y": 1,
-        "yanchor": "bottom", "ypad": 4, "title": {"text": plotly_text(shared.title), "side": "top", "font": {"size": 12}},
-        "outlinewidth": 0, "nticks": 5, "tickfont": {"color": shared.palette.muted, "size": 11},
-    }  # fmt: skip
     line = {"color": shared.palette.background, "width": 1.5}
-    return {"color": values, "colorbar": bar, "showscale": True, "line": line, **shared.colours}
+    return {"color": values, "colorbar": _bar(shared), "showscale": True, "line": line, **shared.colours}
+
+
+def _bar(shared: Look) -> dict[str, Any]:
+    """Return the key of the colours, above the chart on its left."""
+    return {
+        "orientation": "h", "thickness": 10, "len": 260, "lenmode": "pixels", "x": 0, "xanchor": "left", "y": 1,
+        "yanchor": "bottom", "ypad": 4, "outlinewidth": 0, "nticks": 5,
+        "title": {"text": plotly_text(shared.title), "side": "top", "font": {"size": 12}},
+        "tickfont": {"color": shared.palette.muted, "size": 11},
+    }  # fmt: skip
 
 
 def _hatch(palette: Palette) -> dict[str, Any]:
@@ -230,8 +236,8 @@ def surface_figure(cells: pd.DataFrame, axes: tuple[str, ...], shared: Look) -> 
     plot = figure(shared.palette, height=560, legend=False)
     plot.add_surface(
         x=wide.columns.to_list(), y=wide.index.to_list(), z=wide.to_numpy(), hovertext=texts.to_numpy(),
-        hoverinfo="text", connectgaps=False, colorbar={"title": {"text": plotly_text(shared.title)}, "thickness": 12},
-        contours={"x": _lines_along(shared), "y": _lines_along(shared)}, **shared.colours,
+        hoverinfo="text", connectgaps=False, colorbar=_bar(shared),
+        lighting={"ambient": 0.85, "diffuse": 0.35, "specular": 0.02}, contours={"x": _lines_along(shared), "y": _lines_along(shared)}, **shared.colours,
     )  # fmt: skip
     names = (plotly_text(axes[0], 40), plotly_text(axes[1], 40), plotly_text(shared.title))
     line, clear = shared.palette.line, "rgba(0,0,0,0)"

@@ -265,11 +265,12 @@ def _finding(place: Slice, row: dict[str, Any], whole: float, title: str, params
     excess = max(row["rows"] * row["difference"] / whole, 0.0)
     # Where the model itself says that it is unsure, the slice is hard: worth knowing, no failure.
     hard = np.isfinite(row["said"]) and not _exceeds_said(row)
+    rate = compared(row["held_out_loss"], row["rest_loss"], title)
     axes = dict(zip(("feature", "other"), place.features, strict=False))
     return Finding(
         kind="weak_slice",
         severity=Severity.LOW if hard else Severity.of_share(excess),
-        headline=f"{compared(row['held_out_loss'], row['rest_loss'], title)} where {place.text}{_beside_said(row, hard=hard)}.",
+        headline=f"{rate} where {place.text}{_beside_said(row, hard=hard)}.",
         rows=int(row["rows"]),
         effect=Estimate(row["difference"], row["low"], row["high"], int(row["held_out_rows"])),
         slice=place,
