@@ -237,7 +237,8 @@ def surface_figure(cells: pd.DataFrame, axes: tuple[str, ...], shared: Look) -> 
     plot.add_surface(
         x=wide.columns.to_list(), y=wide.index.to_list(), z=wide.to_numpy(), hovertext=texts.to_numpy(),
         hoverinfo="text", connectgaps=False, colorbar=_bar(shared),
-        lighting={"ambient": 0.85, "diffuse": 0.35, "specular": 0.02}, contours={"x": _lines_along(shared), "y": _lines_along(shared)}, **shared.colours,
+        lighting={"ambient": 0.85, "diffuse": 0.35, "specular": 0.02},
+        contours={"x": _lines_along(shared), "y": _lines_along(shared)}, **shared.colours,
     )  # fmt: skip
     names = (plotly_text(axes[0], 40), plotly_text(axes[1], 40), plotly_text(shared.title))
     line, clear = shared.palette.line, "rgba(0,0,0,0)"
