@@ -8,6 +8,8 @@ from components.loader import open_link, sidebar
 
 st.set_page_config(page_title="Faultline", page_icon="components/icon.png", layout="wide")
 
+st.logo("components/logo.svg", icon_image="components/icon.png", size="large")
+
 state.enter()
 page = navigation.declare()
 open_link()

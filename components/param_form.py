@@ -44,7 +44,7 @@ def widget_key(slug: str, name: str) -> str:
 
 
 def _label(declared: Declared) -> str:
-    return declared.name.replace("_", " ").capitalize()
+    return declared.spec.label or declared.name.replace("_", " ").capitalize()
 
 
 def _widget(slug: str, declared: Declared, subject: Subject) -> Any:

@@ -12,6 +12,7 @@ from debuggers.scan import scanned_debuggers
 from debuggers.subject import Subject
 
 POLL_SECONDS = 0.7
+SHOWN = 4
 
 
 def findings_so_far(subject: Subject) -> None:
@@ -50,8 +51,13 @@ def _collect(subject: Subject) -> tuple[list[tuple[str, Finding]], list[str]]:
 
 def _draw(subject: Subject, found: list[tuple[str, Finding]], pending: list[str]) -> None:
     st.subheader("What the scan found", anchor=False)
-    for i, (slug, finding) in enumerate(ranked(found)):
+    cards = list(enumerate(ranked(found)))
+    for i, (slug, finding) in cards[:SHOWN]:
         finding_card(slug, finding, number_of=i)
+    if len(cards) > SHOWN:
+        with st.expander(f"{len(cards) - SHOWN} more"):
+            for i, (slug, finding) in cards[SHOWN:]:
+                finding_card(slug, finding, number_of=i)
     if pending:
         st.caption(f":material/hourglass: Still looking: {', '.join(pending)}.")
         st.skeleton(height=60)

@@ -51,6 +51,19 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:.{digits}g}" if abs(value) >= 1e-4 else f"{value:.{max(digits - 1, 0)}e}"
 
 
+def value_text(value: object) -> str:
+    """Write a value of a stranger's table for a table on screen: whole numbers without a point, None as "missing".
+
+    Examples
+    --------
+    >>> value_text(2.0), value_text(None), value_text("<b>")
+    ('2', 'missing', '<b>')
+    """
+    if value is None or value != value:  # noqa: PLR0124 - NaN
+        return "missing"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
 def percent(value: float) -> str:
     """Write a share as a percentage.
 

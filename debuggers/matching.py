@@ -286,13 +286,26 @@ class _Builder:
     def _classes(self) -> tuple[str, ...]:
         if self.task is Task.REGRESSION:
             return ()
-        given = self.roles.classes or (self.model.signature.classes if self.model is not None else None)
-        if given is not None:
-            return tuple(given)
+        if self.roles.classes is not None:
+            return self.roles.classes
+        given = self.model.signature.classes if self.model is not None else None
+        if given is not None and not self._is_renumbered(given):
+            return given
         found = self._classes_of_target()
         if self.task is Task.BINARY:
             self.notes.append(f"The positive class is {found[1]}: the file does not name its classes.")
+        elif given is not None:
+            self.notes.append(
+                f"The model's classes 0 to {len(given) - 1} were taken for {', '.join(found[:6])}, in order."
+            )
         return found
+
+    def _is_renumbered(self, given: tuple[str, ...]) -> bool:
+        """Whether a model knows its classes only as 0, 1, 2, ... and the target calls as many by other names."""
+        if given != tuple(str(i) for i in range(len(given))) or self.roles.target is None:
+            return False
+        found = set(label_order(self.test[self.roles.target]))
+        return len(found) == len(given) and not found <= {*given, "True", "False"}
 
     def _classes_of_target(self) -> tuple[str, ...]:
         target = self.roles.target
@@ -342,7 +355,8 @@ class _Builder:
             reason = f"it gives {outputs} probabilities for {len(self.classes)} classes; name them on the Load page"
             raise BadModelOutput(model.name, reason)
         own = model.signature.classes
-        order = tuple(own.index(c) if own and set(own) == set(self.classes) else i for i, c in enumerate(self.classes))
+        named = own is not None and set(own) == set(self.classes)
+        order = tuple(own.index(c) if own is not None and named else i for i, c in enumerate(self.classes))
         return Bound(model, columns, inputs, order)
 
     def _numbered(self, outputs: int) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ class Range:
     high: float
     help: str = ""
     step: float | None = None
+    label: str = ""
 
     @property
     def expected(self) -> str:
@@ -36,6 +37,7 @@ class Choice:
 
     options: tuple[str, ...]
     help: str = ""
+    label: str = ""
 
     @property
     def expected(self) -> str:
@@ -52,6 +54,7 @@ class Flag:
     """Yes or no."""
 
     help: str = ""
+    label: str = ""
     expected: str = "true or false"
 
     def allows(self, value: object) -> bool:
@@ -74,6 +77,7 @@ class Feature:
     help: str = ""
     among: Literal["features", "columns"] = "features"
     none: str = "all"
+    label: str = ""
     expected: str = "the name of a column"
 
     def allows(self, value: object) -> bool:
@@ -86,6 +90,7 @@ class Row:
     """The position of a row in the test table."""
 
     help: str = ""
+    label: str = ""
     expected: str = "the position of a row in the test table"
 
     def allows(self, value: object) -> bool:
@@ -110,6 +115,8 @@ class Declared:
 @dataclass(frozen=True)
 class Params:
     """Base of all parameter classes: subclasses annotate each field with one spec.
+
+    A spec's `label` is what the widget is called where the parameter's name would say too little.
 
     Raises
     ------

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import streamlit as st
 
-from components.charts.effects import curve_figure, gallery_figure, surface_figure
+from components.charts.effects import MAX_DRAWN, curve_figure, gallery_figure, surface_figure
 from components.page import open_page
-from components.text import literal, number
+from components.text import literal, number, value_text
 from debuggers.analyses.effects import EffectsParams, EffectsResult
 
 frame = open_page("effects")
@@ -48,9 +48,8 @@ elif feature is None:
         f"{literal(first['feature'])} moves the mean prediction most, by {number(first['range'])}; "
         f"{len(result.ranking)} features are ordered by that range."
     )
-    frame.chart(
-        gallery_figure(curves, result.ranking, frame.palette), key="effects_gallery", alt="Curves of all features"
-    )
+    gallery = frame.drawn(result, "gallery", lambda: gallery_figure(curves, result.ranking, frame.palette), output)
+    frame.chart(gallery, key="effects_gallery", alt="Curves of all features")
     st.caption(f"Mean over {sampled}; one vertical scale. Choose a feature for its interval, single rows and ALE.")
     picked = frame.table(
         result.ranking,
@@ -82,7 +81,7 @@ elif len(result.surface):
     if solid and not numeric:
         st.caption("A surface in space needs two numeric features without missing values; this is the heat map.")
     st.caption(f"Mean over {min(result.sampled, 1_000):,} of {result.total:,} rows, drawn at random with a fixed seed.")
-    frame.table(surface, key="effects_cells")
+    frame.table(surface.assign(x=surface["x"].map(value_text), y=surface["y"].map(value_text)), key="effects_cells")
 else:
     rank = result.ranking.iloc[0]
     crossing = rank["interaction"] > 0.5 and rank["range"] > 0
@@ -101,9 +100,10 @@ else:
         key="effects_curve",
         alt=f"Mean prediction along {feature}",
     )
-    st.caption(f"Mean over {sampled}. {len(lines['row'].unique()):,} single rows in the data, at most 60 drawn.")
+    st.caption(f"Mean over {sampled}. At most {MAX_DRAWN} single rows are drawn.")
     if feature in result.left_out:
         st.caption(f"{result.left_out[feature]:,} rarer categories are not tried.")
-    frame.table(curves.drop(columns=["feature", "output"]).astype({"value": str}), key="effects_table")
+    shown = curves.drop(columns=["feature", "output"])
+    frame.table(shown.assign(value=shown["value"].map(value_text)), key="effects_table")
 
 frame.close(replace(params), result.table())

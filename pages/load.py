@@ -22,7 +22,7 @@ from debuggers.opening import Files
 
 guard()
 st.title("Load", anchor=False)
-st.caption("Which model, and which rows is it to be tested on?")
+st.caption("Faultline shows where a model breaks, and why. Open a demo, or bring your own model and table.")
 
 opened = state.opened()
 if opened is not None:
@@ -85,7 +85,10 @@ refused = [found for found in (model, train, benchmark) if isinstance(found, Inp
 if refused:
     st.warning("A file above was refused: mend it or take it away.", icon=":material/warning:")
 if st.button(
-    "Open", type="primary", icon=":material/play_arrow:", disabled=understanding.subject is None or bool(refused)
+    "Start debugging",
+    type="primary",
+    icon=":material/play_arrow:",
+    disabled=understanding.subject is None or bool(refused),
 ):
     assert understanding.subject is not None
     state.open_subject(understanding.subject)

@@ -73,7 +73,7 @@ def get() -> bool:
             if find(playwright):
                 break
             for command in commands:
-                print("Getting a Chromium:", " ".join(command[-4:]), flush=True)
+                print("Getting a Chromium:", " ".join(command), flush=True)
                 environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
                 if subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False).returncode:
                     break

@@ -47,10 +47,12 @@ def curve_figure(
     plot.update_layout(base.layout)
     plot.update_layout(
         yaxis={"domain": [0.22, 1]},
-        yaxis2=base.layout.yaxis.to_plotly_json() | {"domain": [0, 0.17], "title": {"text": "rows"}, "nticks": 3},
-        xaxis2=base.layout.xaxis.to_plotly_json() | {"title": {"text": feature}},
+        yaxis2=base.layout.yaxis.to_plotly_json() | {"domain": [0, 0.17], "nticks": 3},
+        xaxis2=base.layout.xaxis.to_plotly_json(),
         bargap=0.15,
     )
+    plot.update_layout(yaxis2_title_text="rows", xaxis2_title_text=feature)
+    plot.update_xaxes(zeroline=False)
     known = curves[curves["value"].notna()]
     if ordered and len(known):
         _ordered(plot, known, lines, palette, centred=centred, rest=rest)
@@ -71,7 +73,6 @@ def _ordered(
 ) -> None:
     x = known["value"].astype(float).to_numpy()
     shift = known["pdp"].iloc[0] if centred else 0.0
-    _shade(plot, x, known["support"].to_numpy(), palette)
     _individual(plot, lines, palette, centred=centred)
     band = np.concatenate([known["pdp_high"] - shift, (known["pdp_low"] - shift)[::-1]])
     plot.add_scatter(
@@ -104,6 +105,7 @@ def _ordered(
         x=x, y=known["rows"], marker={"color": palette.line}, showlegend=False, row=2, col=1,
         hovertemplate="%{x}: %{y:,} rows nearest<extra></extra>",
     )  # fmt: skip
+    _shade(plot, x, known["support"].to_numpy(), palette)
 
 
 def _individual(plot: go.Figure, lines: pd.DataFrame, palette: Palette, *, centred: bool) -> None:
@@ -131,8 +133,8 @@ def _shade(plot: go.Figure, x: np.ndarray, support: np.ndarray, palette: Palette
         left = x[i] if i == 0 else (x[i - 1] + x[i]) / 2
         right = x[i] if i == len(x) - 1 else (x[i] + x[i + 1]) / 2
         plot.add_vrect(
-            x0=left, x1=right, fillcolor=palette.caution, opacity=0.12, line_width=0, row=1, col=1, layer="below",
-            name="under 1 % of rows near" if first else None, showlegend=first,
+            x0=left, x1=right, fillcolor=palette.caution, opacity=0.14, line_width=0, row=1, col=1, layer="below",
+            name="under 1 % of rows near", showlegend=first,
         )  # fmt: skip
         first = False
 
@@ -182,9 +184,12 @@ def gallery_figure(curves: pd.DataFrame, ranking: pd.DataFrame, palette: Palette
         rows=n_rows, cols=columns, shared_yaxes="all", subplot_titles=titles,
         horizontal_spacing=0.03, vertical_spacing=min(0.09, 0.45 / n_rows),
     )  # fmt: skip
-    plot.update_layout(figure(palette, height=90 + 170 * n_rows, legend=False).layout)
+    plot.update_layout(figure(palette, height=110 + 170 * n_rows, legend=False).layout)
     plot.update_annotations(font={"size": 12, "color": palette.text, "family": FONT})
-    plot.update_xaxes(showgrid=False, nticks=4, tickfont={"size": 10, "color": palette.muted}, linecolor=palette.line)
+    plot.update_layout(margin={"b": 36, "t": 36})
+    plot.update_xaxes(
+        showgrid=False, zeroline=False, nticks=4, tickfont={"size": 10, "color": palette.muted}, linecolor=palette.line
+    )
     plot.update_yaxes(gridcolor=palette.faint, nticks=4, tickfont={"size": 10, "color": palette.muted})
     groups = dict(iter(curves.groupby("feature", sort=False)))
     for i, feature in enumerate(features):

@@ -28,11 +28,13 @@ class EffectsParams(Params):
     """What to draw."""
 
     feature: Annotated[str | None, Feature("The feature to look at; none: all of them, ordered by range")] = None
-    other: Annotated[str | None, Feature("A second feature, for a surface of both")] = None
+    other: Annotated[str | None, Feature("A second feature, for a surface of both", label="Second feature")] = None
     scale: Annotated[str, Choice(("probability", "log-odds"), "Scale of a classifier's output")] = "probability"
-    points: Annotated[int, Range(5, 60, "Values per feature")] = 25
-    rows: Annotated[int, Range(50, 1_000_000, "Rows to average over, drawn at random with a fixed seed")] = 10_000
-    gallery_rows: Annotated[int, Range(50, 100_000, "The same for the gallery of all features")] = 1_000
+    points: Annotated[int, Range(5, 60, "Values per feature", label="Values")] = 25
+    rows: Annotated[int, Range(50, 1_000_000, "Averaged over, drawn at random with a fixed seed")] = 10_000
+    gallery_rows: Annotated[int, Range(50, 100_000, "Averaged over in the gallery, drawn at random", label="Rows")] = (
+        1_000
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,8 +159,8 @@ def accumulated_local_effects(subject: Subject, rows: pd.DataFrame, grid: Grid, 
     Notes
     -----
     Bin k holds the rows with a value in (z[k-1], z[k]], the first one also z[0]. Its effect is the mean over its rows
-    of ``f(z[k], rest) - f(z[k-1], rest)``; the effects are accumulated and centred to mean 0 over the rows. A bin
-    without rows adds nothing.
+    of ``f(z[k], rest) - f(z[k-1], rest)``; the effects are accumulated and centred so that the mean over the rows, each
+    at its own value on the line through the edges, is 0. A bin without rows adds nothing.
     """
     edges = grid.numbers
     values = rows[grid.feature].to_numpy(dtype=np.float64, na_value=np.nan)
@@ -174,9 +176,9 @@ def accumulated_local_effects(subject: Subject, rows: pd.DataFrame, grid: Grid, 
     for o in range(upper.shape[1]):
         totals = np.bincount(bins, weights=upper[:, o] - lower[:, o], minlength=len(edges))
         effects[:, o] = np.cumsum(np.divide(totals, counts, out=np.zeros(len(edges)), where=counts > 0))
-    # Within a bin the effect rises linearly: its rows lie halfway on average.
-    middles = (effects[1:] + effects[:-1]) / 2
-    return np.asarray(effects - (counts[1:, None] * middles).sum(axis=0) / counts.sum(), dtype=np.float64)
+    for o in range(effects.shape[1]):
+        effects[:, o] -= np.interp(values[inside], edges, effects[:, o]).mean()
+    return effects
 
 
 class _Curves:

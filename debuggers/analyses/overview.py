@@ -35,9 +35,11 @@ MIN_DROP = 0.2
 class OverviewParams(Params):
     """What to compare and what mistakes cost."""
 
-    by: Annotated[str | None, Feature("Compare the groups of this column", among="columns")] = None
-    cost_fp: Annotated[float, Range(0, 1000, "Cost of a false positive")] = 1.0
-    cost_fn: Annotated[float, Range(0, 1000, "Cost of a false negative")] = 1.0
+    by: Annotated[
+        str | None, Feature("Compare the groups of this column", among="columns", label="Compare groups of")
+    ] = None
+    cost_fp: Annotated[float, Range(0, 1000, "For the cost curve", label="Cost of a false positive")] = 1.0
+    cost_fn: Annotated[float, Range(0, 1000, "For the cost curve", label="Cost of a false negative")] = 1.0
 
 
 @dataclass(frozen=True, eq=False)

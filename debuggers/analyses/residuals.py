@@ -31,11 +31,11 @@ ALPHA = 0.001
 class ResidualsParams(Params):
     """Which residual, and against what."""
 
-    kind: Annotated[str, Choice(("plain", "deviance"), "Plain: truth minus prediction; deviance: by log loss")] = (
+    kind: Annotated[str, Choice(("plain", "deviance"), "Truth minus prediction, or by loss", label="Residual")] = (
         "plain"
     )
     against: Annotated[str, Choice(("prediction", "target", "feature"), "What lies along the axis")] = "prediction"
-    feature: Annotated[str | None, Feature("The feature along the axis", among="columns")] = None
+    feature: Annotated[str | None, Feature("The column along the axis", among="columns", label="Column")] = None
     top: Annotated[int, Range(1, 1_000_000, "Rows to list, by falling absolute residual")] = 10_000
 
 
@@ -79,6 +79,13 @@ class ResidualsResult:
     def table(self) -> pd.DataFrame:
         """Return the rows with the largest residuals."""
         return self.worst
+
+    def with_values(self, subject: Subject, top: int) -> pd.DataFrame:
+        """Return the `top` worst rows with the values of all their columns."""
+        head = self.worst.head(top)
+        values = subject.test.table.loc[head["row"]].reset_index(drop=True)
+        clashing = {c: f"{c} (column)" for c in values.columns if c in head.columns}
+        return pd.concat([head, values.rename(columns=clashing)], axis=1)
 
 
 @debugger(

@@ -61,7 +61,7 @@ def recognise(data: bytes, name: str) -> Format:
     PickledModel
         A pickle, plain, compressed or in a zip.
     UnreadableModel
-        XGBoost's binary format, which the library itself no longer reads.
+        XGBoost's binary format, which the library itself no longer reads, or a zip that is cut off.
     UnknownModelFormat
         Anything else.
 
@@ -70,7 +70,7 @@ def recognise(data: bytes, name: str) -> Format:
     >>> recognise(b'{"learner": {}, "version": [3, 2, 0]}', "model.txt").label
     'XGBoost JSON'
     """
-    found = _text(data) or _binary(data) or _zip(data)
+    found = _text(data) or _binary(data) or _zip(data, name)
     if found:
         return found
     if pickles.is_pickle(data):
@@ -100,12 +100,13 @@ def _binary(data: bytes) -> Format | None:
     return None
 
 
-def _zip(data: bytes) -> Format | None:
+def _zip(data: bytes, name: str) -> Format | None:
     if not data.startswith(b"PK\x03\x04"):
         return None
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return Format.SKOPS if "schema.json" in archive.namelist() else None
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
-        # A truncated zip has lost its list of names at the end; the names before each file are still there.
-        return Format.SKOPS if b"schema.json" in data else None
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        if b"schema.json" in data:  # the list of names, at the end, is lost; the name before each file is not
+            raise errors.UnreadableModel(name, Format.SKOPS.label, "its zip archive is damaged") from error
+        return None

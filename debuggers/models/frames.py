@@ -37,6 +37,8 @@ def _batch(X: pd.DataFrame) -> pa.RecordBatch:
 def _column(series: pd.Series) -> pa.Array:
     if _is_plain(series.dtype):
         return pa.array(series.to_numpy())
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind == "f":  # half, extended, or of another byte order
+        return pa.array(series.to_numpy(np.float64))
     try:
         found = pa.array(series, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):

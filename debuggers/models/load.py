@@ -43,6 +43,14 @@ def load_model(
     ------
     InputError
         The file is no model, a pickle, damaged, contains untrusted types, or does not fit `task`.
+
+    Examples
+    --------
+    >>> try:
+    ...     load_model(b"age,income", "table.csv")
+    ... except errors.UnknownModelFormat as error:
+    ...     print(str(error)[:41])
+    “table.csv” is not a model that can be re
     """
     data = source.read_bytes() if isinstance(source, Path) else source
     shown = name or (source.name if isinstance(source, Path) else "model")
@@ -84,18 +92,12 @@ class JailedModel:
         self._worker.close()
 
     def predict(self, X: pd.DataFrame, *, raw: bool = False) -> Floats:
-        """Predict rows; see `Model.predict`.
+        """Predict rows in blocks; the columns may come in any order where the file names them.
 
-        Examples
-        --------
-        >>> from debuggers.models.load import load_model
-        >>> load_model(b"a,b", "table.csv")
-        Traceback (most recent call last):
-            ...
-        debuggers.errors.UnknownModelFormat: “table.csv” is not a model ...
+        Parameters and errors are those of `Model.predict`. Without a task, the file's own output is returned.
         """
         X = self._fitting(X)
-        if X.empty:
+        if len(X) == 0:
             return np.empty((0, len(self._signature.classes)) if self._signature.classes and not raw else 0)
         values = self._worker.predict(frames.blocks(X), len(X), raw=raw)
         return self._checked(values, probabilities=not raw and bool(self._task and self._task.is_classification))

@@ -55,10 +55,12 @@ class Graph:
         return ""
 
     def categories(self) -> dict[str, tuple[object, ...]]:
-        """Return the categories that one-hot encoders know, by the input or value that they encode."""
-        sources = {
-            name: node.inputs[0] for node in self.nodes if node.op in _PASSES and node.inputs for name in node.outputs
-        }
+        """Return the categories that one-hot encoders know, by the input or value that they encode.
+
+        Where inputs are single columns, gathering from one changes nothing.
+        """
+        kept = [node for node in self.nodes if node.op in (*_PASSES, "Gather") and node.inputs]
+        sources = {name: node.inputs[0] for node in kept for name in node.outputs}
         found: dict[str, tuple[object, ...]] = {}
         for node in self.nodes:
             if node.op == "OneHotEncoder" and node.inputs:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from debuggers.models import columns, outputs, skops_types
-from debuggers.models.adapter import Description, Refused, Untrusted
+from debuggers.models.adapter import Description, Refused, Untrusted, without
 from debuggers.models.outputs import Floats
 from debuggers.task import Task
 
@@ -22,7 +22,8 @@ def load(data: bytes, task: Task | None) -> SkopsModel:
     Untrusted
         It contains types beyond the allow-list; none of them was constructed.
     """
-    import skops.io
+    with without("pytest", "matplotlib"):  # scikit-learn's helpers for tests and plots
+        import skops.io
 
     trusted = skops_types.trusted()
     beyond = [name for name in skops.io.get_untrusted_types(data=data) if name not in trusted]

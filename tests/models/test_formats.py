@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-import cloudpickle
+import cloudpickle  # publishes no types
 import joblib
 import numpy as np
 import pandas as pd

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper
 
 from debuggers import errors
 from debuggers.models.load import JailedModel, load_model
@@ -51,6 +51,10 @@ def test_a_worker_killed_between_calls_is_started_again(double: JailedModel) -> 
     assert double.pid != before
 
 
+def test_no_rows_are_no_predictions(double: JailedModel) -> None:
+    assert double.predict(ROW.iloc[:0]).shape == (0,)
+
+
 def test_a_closed_model_answers_again(double: JailedModel) -> None:
     double.close()
     assert double.pid is None
@@ -64,7 +68,7 @@ def test_a_worker_killed_during_a_call_is_one_error(double: JailedModel, monkeyp
         reap(double)
 
     with monkeypatch.context() as patch:
-        patch.setattr(client.protocol, "send", send_then_kill)
+        patch.setattr(protocol, "send", send_then_kill)
         with pytest.raises(errors.WorkerDied, match="predict"):
             double.predict(ROW)
     assert double.predict(ROW).tolist() == [2.0]
@@ -94,7 +98,7 @@ def test_closing_ends_a_call_in_another_thread(monkeypatch: pytest.MonkeyPatch) 
         except errors.InputError as error:
             caught.append(error)
 
-    monkeypatch.setattr(client.protocol, "send", send_and_tell)
+    monkeypatch.setattr(protocol, "send", send_and_tell)
     thread = threading.Thread(target=call)
     thread.start()
     assert asked.wait(60)
@@ -187,13 +191,29 @@ def broken(op: str, **attributes: Any) -> bytes:
     )
 
 
+def claims(scale: float) -> bytes:
+    """Return a classifier whose probabilities of two classes are x and 1 - x, times `scale`."""
+    nodes = [
+        helper.make_node("Constant", [], ["one"], value_float=1.0),
+        helper.make_node("Constant", [], ["scale"], value_float=scale),
+        helper.make_node("Sigmoid", ["x"], ["p"]),
+        helper.make_node("Sub", ["one", "p"], ["q"]),
+        helper.make_node("Concat", ["q", "p"], ["both"], axis=1),
+        helper.make_node("Mul", ["both", "scale"], ["probabilities"]),
+        helper.make_node("ArgMax", ["probabilities"], ["label"], axis=1, keepdims=0),
+    ]
+    label = helper.make_tensor_value_info("label", TensorProto.INT64, [None])
+    outputs = [label, graphs.floats("probabilities", None, None)]
+    return graphs.model(nodes, [graphs.floats("x", None, 1)], outputs)
+
+
 @pytest.mark.parametrize(
     ("graph", "task", "error", "says"),
     [
         (broken("Log"), Task.REGRESSION, errors.BadModelOutput, "1 of 2 values are not finite"),
         (broken("ReduceMean", axes=[0]), Task.REGRESSION, errors.BadModelOutput, "2 rows with an array of shape"),
-        (graphs.linear([[2.0, 1.0]]), None, errors.BadModelOutput, "2 numbers per row"),
-        (graphs.linear([[2.0, 1.0]], "Softmax", "Neg", "Identity"), None, errors.BadModelOutput, "2 numbers per row"),
+        (claims(0.5), Task.BINARY, errors.BadModelOutput, "sum to 0.5"),
+        (claims(-1.0), Task.BINARY, errors.BadModelOutput, "range from -"),
     ],
 )
 def test_output_that_is_no_prediction_is_refused(graph: bytes, task: Task | None, error: type, says: str) -> None:
@@ -241,7 +261,7 @@ def test_an_answer_off_the_protocol_ends_the_worker(
         return {"id": receive(*args)[0]["id"], **answer}, size
 
     with monkeypatch.context() as patch:
-        patch.setattr(client.protocol, "receive_header", forged)
+        patch.setattr(protocol, "receive_header", forged)
         with pytest.raises(errors.BadModelOutput):
             double.predict(ROW)
     assert double.pid is None
