@@ -20,6 +20,8 @@ Codes = npt.NDArray[np.uint8]
 MAX_BINS = 32
 # Cuts between numbers need no more rows than this; the rows that fall between them are all counted.
 CUT_ROWS = 200_000
+# Where a column has more values than bins, one that a smaller share of the rows has counts as "other".
+RARE = 0.002
 # A longer text makes no readable condition; such values count as "other".
 MAX_TEXT = 200
 OTHERS, MISSING = "other values", "missing"
@@ -208,7 +210,7 @@ def _numbers(name: str, values: npt.NDArray[np.float64], room: int, *, few: bool
 
 
 def equal_cuts(values: npt.NDArray[np.float64], bins: int) -> list[float]:
-    """Return at most ``bins - 1`` rising cuts between which lie about as many of `values`, all finite.
+    """Return at most ``bins - 1`` rising cuts between which lie about as many of `values`, one or more and finite.
 
     Examples
     --------
@@ -227,7 +229,7 @@ def equal_cuts(values: npt.NDArray[np.float64], bins: int) -> list[float]:
         end = max(start + 1, int(np.searchsorted(ends, done + share, side="right")))
         if end >= len(distinct):
             break
-        slack = 0 if counts[end] >= share else (end - start) // 4
+        slack = 0 if counts[end] >= share else (end - start) // 8
         cuts.append(round_between(float(distinct[end - 1 - slack]), float(distinct[end])))
         start = end
     return cuts
@@ -270,7 +272,8 @@ def _categories(name: str, column: pd.Series, room: int) -> Categories:
     usable = np.array([not isinstance(v, str) or len(v) <= MAX_TEXT for v in distinct], dtype=bool)
     order = np.lexsort((-counts, ~usable))
     fits = len(distinct) <= room and bool(usable.all())
-    kept = order[: len(distinct) if fits else min(room - 1, int(usable.sum()))]
+    frequent = usable & (counts >= RARE * len(found))
+    kept = order[: len(distinct) if fits else min(room - 1, int(frequent.sum()))]
     known = len(kept) + (0 if fits else 1)
     lookup = np.full(len(distinct) + 1, len(kept), dtype=np.uint8)
     lookup[kept] = np.arange(len(kept))

@@ -87,7 +87,7 @@ frame.say(answer(result, title))
 
 with tree_view:
     picked = frame.chart(
-        tree_figure(result.nodes, shared),
+        frame.drawn(result, "tree", lambda: tree_figure(result.nodes, shared), predicate),
         key=f"error_terrain_tree_{turn}",
         alt=f"Tree of the {title}: width is rows, colour is {title}",
         select=("points",),
@@ -127,14 +127,14 @@ with grid_place:
     if not result.axes:
         st.info("There is no feature with two different values to draw a grid of.", icon=":material/info:")
     elif shape == "surface" and can_rise(result.cells):
-        surface = surface_figure(result.cells, result.axes, shared)
+        surface = frame.drawn(result, "surface", lambda: surface_figure(result.cells, result.axes, shared))
         frame.chart(surface, key="error_terrain_surface", alt=f"Surface of the {title}", main=False)
         st.caption(f"All rows. Holes: cells with fewer than {MIN_ROWS} rows.")
     else:
         if shape == "surface":
             st.caption(f"A surface needs two features and two by two cells of {MIN_ROWS} rows; this is the heat map.")
         cell = frame.chart(
-            grid_figure(result.cells, result.axes, shared),
+            frame.drawn(result, "grid", lambda: grid_figure(result.cells, result.axes, shared), predicate),
             key=f"error_terrain_grid_{turn}",
             alt=f"{title.capitalize()} by {' and '.join(result.axes)}",
             select=("points",),

@@ -34,14 +34,20 @@ class ErrorTerrainParams(Params):
         str, Choice(("loss", "error"), "Log loss or squared error; or share of wrong decisions or absolute error")
     ] = "loss"
     depth: Annotated[int, Range(1, 6, "Levels of the tree")] = 3
-    min_share: Annotated[float, Range(0.005, 0.2, "Smallest share of rows in a node", step=0.005)] = 0.01
+    min_share: Annotated[
+        float, Range(0.005, 0.2, "Smallest share of rows in a region", step=0.005, label="Smallest region")
+    ] = 0.01
     all_columns: Annotated[
         bool, Flag("Look along every column but the target and predictions, not only along the model's features")
     ] = False
     feature: Annotated[
-        str | None, Feature("First feature of the grid", among="columns", none="most used by the tree")
+        str | None,
+        Feature("First feature of the grid", among="columns", none="most used by the tree", label="First feature"),
     ] = None
-    other: Annotated[str | None, Feature("Second feature of the grid", among="columns", none="next most used")] = None
+    other: Annotated[
+        str | None,
+        Feature("Second feature of the grid", among="columns", none="next most used", label="Second feature"),
+    ] = None
     bins: Annotated[int, Range(2, 20, "Bins of each feature in the grid, besides missing values")] = 8
 
 
