@@ -70,14 +70,14 @@ class Feature:
     ----------
     among : {"features", "columns"}
         The model's features, or every column of the table.
-    none : str
-        What no choice means, for the widget.
+    nothing : str
+        What None is called on screen.
     """
 
     help: str = ""
     among: Literal["features", "columns"] = "features"
-    none: str = "all"
     label: str = ""
+    nothing: str = "none"
     expected: str = "the name of a column"
 
     def allows(self, value: object) -> bool:

@@ -31,17 +31,15 @@ frame = open_page("error_terrain")
 subject = frame.subject
 active = state.cohort()
 predicate = active.predicate if active else ""
-# With every click or other cohort the views get new keys: a selection is read once, and never after it is cleared.
-clicks: int = state.recall("error_terrain_clicks", 0)
-turn = f"{clicks}_{predicate}"
 
 
 def choose(rows: pd.DataFrame, position: int) -> None:
-    """Make a node, a cell or a slice the cohort; all rows if it is the root, or the cohort already."""
+    """Make a node, a cell or a slice the cohort; all rows if it is the cohort already."""
     sql, text = str(rows["sql"].iloc[position]), str(rows["slice"].iloc[position])
-    state.remember("error_terrain_clicks", clicks + 1)
-    state.set_cohort(None if sql in (predicate, Slice().sql) else Cohort(sql, text))
-    st.rerun()
+    if sql == predicate:
+        state.set_cohort(None)
+        st.rerun()
+    frame.follow(Cohort(sql, text) if sql != Slice().sql else None)
 
 
 def answer(found: ErrorTerrainResult, title: str) -> str:
@@ -88,7 +86,7 @@ frame.say(answer(result, title))
 with tree_view:
     picked = frame.chart(
         frame.drawn(result, "tree", lambda: tree_figure(result.nodes, shared), predicate),
-        key=f"error_terrain_tree_{turn}",
+        key="error_terrain_tree",
         alt=f"Tree of the {title}: width is rows, colour is {title}",
         select=("points",),
     )
@@ -110,7 +108,7 @@ with slice_view:
         )
         chosen = frame.table(
             slices[[name for name in SHOWN if name != "said" or subject.task.is_classification]],
-            key=f"error_terrain_slices_{turn}",
+            key="error_terrain_slices",
             select=True,
             config=SHOWN,
         )
@@ -135,7 +133,7 @@ with grid_place:
             st.caption(f"A surface needs two features and two by two cells of {MIN_ROWS} rows; this is the heat map.")
         cell = frame.chart(
             frame.drawn(result, "grid", lambda: grid_figure(result.cells, result.axes, shared), predicate),
-            key=f"error_terrain_grid_{turn}",
+            key="error_terrain_grid",
             alt=f"{title.capitalize()} by {' and '.join(result.axes)}",
             select=("points",),
             main=False,

@@ -182,7 +182,8 @@ def _boxes(plot: go.Figure, boxes: pd.DataFrame, shared: Look) -> None:
             x=part["x"], width=part["width"], base=part["base"], y=part["height"], offset=0, customdata=part["id"],
             text=part["text"], hovertext=part["hover"], hoverinfo="text", textposition="inside", textangle=0,
             insidetextanchor="middle", marker=_fill(part["value"], shared) if enough else _hatch(shared.palette),
-            selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 1}, "textfont": {"color": shared.palette.text}},
             **({} if enough else {"textfont": {"color": shared.palette.muted}}),
         )  # fmt: skip
     for box in boxes[boxes["sql"] == shared.active].pipe(_rows):

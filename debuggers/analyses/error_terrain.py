@@ -42,11 +42,11 @@ class ErrorTerrainParams(Params):
     ] = False
     feature: Annotated[
         str | None,
-        Feature("First feature of the grid", among="columns", none="most used by the tree", label="First feature"),
+        Feature("First feature of the grid", among="columns", nothing="most used by the tree", label="First feature"),
     ] = None
     other: Annotated[
         str | None,
-        Feature("Second feature of the grid", among="columns", none="next most used", label="Second feature"),
+        Feature("Second feature of the grid", among="columns", nothing="next most used", label="Second feature"),
     ] = None
     bins: Annotated[int, Range(2, 20, "Bins of each feature in the grid, besides missing values")] = 8
 
@@ -125,6 +125,15 @@ def error_terrain(subject: Subject, params: ErrorTerrainParams) -> ErrorTerrainR
     ----------
     Breiman, Friedman, Olshen and Stone (1984), Classification and Regression Trees, for the tree and for the order of
     categories. Welch (1947), Biometrika 34, 28-35. Holm (1979), Scandinavian Journal of Statistics 6, 65-70.
+
+    Examples
+    --------
+    >>> from debuggers.matching import Roles, make_subject
+    >>> table = pd.DataFrame({"job": ["a", "a", "a", "b"] * 500, "said": 0.0})
+    >>> table["y"] = np.sin(np.arange(2000)) * table["job"].map({"a": 1, "b": 3})
+    >>> subject = make_subject("jobs", table, Roles(target="y", predictions=("said",)))
+    >>> error_terrain(subject, ErrorTerrainParams()).table()[["slice", "confirmed"]].to_numpy().tolist()
+    [["job = 'b'", True]]
     """
     said = metrics.expected(subject.task, subject.scores, subject.threshold)
     which = ("loss", "error").index(params.measure)
