@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -28,7 +30,7 @@ MODEL = EstimatorModel(LogisticRegression().fit(X, [0, 0, 1, 1]))
         ({}, None),
     ],
 )
-def test_the_target_is_guessed_where_one_column_fits(columns: dict[str, list[object]], expected: str | None) -> None:
+def test_the_target_is_guessed_where_one_column_fits(columns: dict[str, Any], expected: str | None) -> None:
     table = X.assign(**columns)
     assert likely_target(table, infer_schema(table), MODEL) == expected
 
