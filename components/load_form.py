@@ -241,7 +241,9 @@ def _classes(table: Table, model: Model | None, roles: Roles) -> tuple[str, ...]
     own = None if model is None else model.signature.classes
     if own is not None and (own != ("0", "1") or set(labels) <= {"0", "1", "True", "False"}):
         return None
-    positive = st.segmented_control("Positive class", labels, default=labels[1], required=True)
+    positive = st.segmented_control(
+        "Positive class", labels, default=labels[1], required=True, format_func=literal
+    )  # fmt: skip
     return None if positive == labels[1] else (labels[1], labels[0])
 
 

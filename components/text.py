@@ -6,20 +6,23 @@ import re
 from html import escape
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>$~&^=@/])")
-# Streamlit replaces :shortcodes: and :colour[...] after parsing; a word joiner between colon and word stops it.
-_DIRECTIVE = re.compile(r":(?=\S)")
+# Streamlit replaces some texts after parsing, where a backslash no longer helps: :shortcodes:, addresses of pages and
+# of people, arrows and other signs. An invisible word joiner behind the first part stops it.
+_REPLACED = re.compile(r":(?=\S)|@(?=\S)|www(?=\.)|[<>~-](?=[-=>])", re.IGNORECASE)
+# Controls, and marks that turn the direction of the text around them.
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def literal(text: object) -> str:
-    r"""Return `text` so that Streamlit's markdown shows it as it is.
+    r"""Return `text` so that Streamlit's markdown shows it as it is, on one line.
 
     Examples
     --------
     >>> literal("<b>x</b>")
     '\\<b\\>x\\<\\/b\\>'
     """
-    one_line = " ".join(str(text).split("\n"))
-    return _DIRECTIVE.sub(":\u2060", _MARKDOWN.sub(r"\\\1", one_line))
+    one_line = _UNSEEN.sub("\ufffd", " ".join(str(text).split()))
+    return _MARKDOWN.sub(r"\\\1", _REPLACED.sub("\\g<0>\u2060", one_line))
 
 
 def badge_text(text: object) -> str:

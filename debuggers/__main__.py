@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from debuggers.debugger import Severity, all_debuggers, plain
-from debuggers.errors import BadParameter, FileProblem, InputError, UnknownDebugger
+from debuggers.errors import BadParameter, FileProblem, InputError, UnknownDebugger, one_line
 from debuggers.subject import Subject
 
 DONE, FOUND, BAD_INPUT = 0, 1, 2
@@ -118,7 +118,7 @@ def _subject(options: argparse.Namespace) -> Subject:
 
     for path in (options.model, options.data, options.train, options.benchmark):
         if path is not None and not path.is_file():
-            raise FileProblem(str(path), "there is no such file")
+            raise FileProblem(str(path), "it is no file" if path.exists() else "there is no such file")
     roles = Roles(
         target=options.target,
         predictions=_names(options.predictions),
@@ -167,7 +167,7 @@ def _write(path: Path, write: Any) -> None:
     try:
         write(path)
     except OSError as problem:
-        raise FileProblem(str(path), problem.strerror or type(problem).__name__) from None
+        raise FileProblem(str(path), problem.strerror or one_line(problem)) from None
 
 
 class _Parser(argparse.ArgumentParser):

@@ -159,9 +159,10 @@ class BadTarget(InputError):
 
     target: str
     reason: str
+    remedy: str = "choose another column or task, or mend its values"
 
     def __str__(self) -> str:
-        return f"The target {quoted(self.target)} cannot be used: {self.reason}."
+        return f"The target {quoted(self.target)} cannot be used: {self.reason}; {self.remedy}."
 
 
 # --- models ---------------------------------------------------------------------------------------------------------
@@ -265,9 +266,10 @@ class BadModelOutput(InputError):
 
     name: str
     reason: str
+    remedy: str = "try the model on these rows where it was made, and save it again"
 
     def __str__(self) -> str:
-        return f"The predictions of {quoted(self.name)} cannot be used: {self.reason}."
+        return f"The predictions of {quoted(self.name)} cannot be used: {self.reason}; {self.remedy}."
 
 
 @dataclass(eq=False)
@@ -296,7 +298,7 @@ class FeatureCount(InputError):
     def __str__(self) -> str:
         return (
             f"The model {quoted(self.name)} takes {self.expected:,} features by their position, and the table has "
-            f"{self.found:,}: choose on the Load page which columns to ignore."
+            f"{self.found:,}: choose which columns to ignore, on the Load page or with --ignore."
         )
 
 
@@ -360,7 +362,8 @@ class FeatureCountMismatch(InputError):
     def __str__(self) -> str:
         return (
             f"{quoted(self.model)} takes {self.expected} inputs and does not name them, and the table has "
-            f"{len(self.columns)} columns left for them ({listed(self.columns)}): ignore the others on the Load page."
+            f"{len(self.columns)} columns left for them ({listed(self.columns)}): ignore the others, on the Load page "
+            "or with --ignore."
         )
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from debuggers.data.schema import Schema, infer_schema
 from debuggers.errors import (
     BadModelOutput,
+    BadParameter,
     BadTarget,
     FeatureCountMismatch,
     FeatureMismatch,
@@ -52,6 +53,11 @@ class Roles:
     matches : mapping of str to str
         The model's input to the table's column, where the names differ.
     threshold : float
+
+    Raises
+    ------
+    BadParameter
+        A threshold that is no probability.
     """
 
     target: str | None = None
@@ -63,6 +69,10 @@ class Roles:
     row_id: str | None = None
     matches: Mapping[str, str] = field(default_factory=dict)
     threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threshold <= 1:
+            raise BadParameter("threshold", self.threshold, "a number from 0 to 1")
 
     @property
     def reserved(self) -> tuple[str, ...]:
@@ -244,6 +254,7 @@ class _Builder:
         wanted = [("target", self.roles.target), ("row id", self.roles.row_id)]
         wanted += [("prediction", c) for c in self.roles.predictions]
         wanted += [("sensitive", c) for c in self.roles.sensitive]
+        wanted += [("ignored", c) for c in self.roles.ignore]
         for role, column in wanted:
             if column is not None and column not in columns:
                 self.problems.append(MissingColumn(column, role, columns))
@@ -277,7 +288,8 @@ class _Builder:
         values = self.test[column].dropna()
         distinct = values.nunique()
         numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-        if numeric and (distinct > FEW_VALUES or not np.all(np.mod(values, 1) == 0)):
+        constant = distinct == 1 and values.iloc[0] not in (0, 1)
+        if numeric and (distinct > FEW_VALUES or constant or not np.all(np.mod(values, 1) == 0)):
             task = Task.REGRESSION
         else:
             task = Task.BINARY if distinct <= 2 else Task.MULTICLASS
@@ -353,11 +365,12 @@ class _Builder:
             return Bound(model, columns, inputs)
         width = model.predict(self.test[list(columns)].head(2).set_axis(list(inputs), axis=1)).shape
         outputs = width[1] if len(width) == 2 else 1
-        if self.task is Task.MULTICLASS and model.signature.classes is None and self.roles.classes is None:
+        unnamed = model.signature.classes is None and self.roles.classes is None
+        if self.task is Task.MULTICLASS and unnamed and outputs > 1:
             self.classes = self._numbered(outputs)
         if outputs != len(self.classes):
-            reason = f"it gives {outputs} probabilities for {len(self.classes)} classes; name them on the Load page"
-            raise BadModelOutput(model.name, reason)
+            reason = f"it gives {outputs} number(s) per row, and {len(self.classes)} classes were expected"
+            raise BadModelOutput(model.name, reason, "choose the task and the classes, on the Load page or with --task")
         own = model.signature.classes
         named = own is not None and set(own) == set(self.classes)
         order = tuple(own.index(c) if own is not None and named else i for i, c in enumerate(self.classes))
@@ -423,7 +436,8 @@ class _Builder:
             return None
         task = self.benchmark.signature.task
         if task is not None and task is not self.task:
-            raise BadModelOutput(self.benchmark.name, f"the benchmark is a {task} model and the model is {self.task}")
+            reason = f"the benchmark is a {task} model and the model is {self.task}"
+            raise BadModelOutput(self.benchmark.name, reason, "choose a benchmark for the same task")
         match = self._matched(self.benchmark)
         if match.missing:
             raise self.problems.pop()

@@ -76,12 +76,14 @@ def _column_of_class(label: str, columns: tuple[str, ...], position: int) -> str
 def _finite(values: Floats, name: str) -> Floats:
     bad = int((~np.isfinite(values)).sum())
     if bad:
-        raise BadModelOutput(name, f"{bad:,} of {len(values):,} values are missing, infinite or unknown")
+        reason = f"{bad:,} of {len(values):,} values are missing, infinite or unknown"
+        raise BadModelOutput(name, reason, "choose another column of predictions, or mend its values")
     return values
 
 
 def _probabilities(values: Floats, name: str) -> Floats:
     _finite(values.ravel(), name)
     if values.min() < 0 or values.max() > 1 or np.abs(values.sum(axis=1) - 1).max() > 1e-3:
-        raise BadModelOutput(name, "the probability columns are not between 0 and 1 with a sum of 1 in each row")
+        reason = "the probability columns are not between 0 and 1 with a sum of 1 in each row"
+        raise BadModelOutput(name, reason, "choose one column for each class")
     return values

@@ -16,6 +16,7 @@ from components.load_form import (
     upload_table,
 )
 from components.page import guard
+from components.text import literal
 from debuggers.data.reading import Table
 from debuggers.errors import InputError
 from debuggers.opening import Files
@@ -28,7 +29,9 @@ opened = state.opened()
 if opened is not None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge("Loaded", icon=":material/check:", color="green")
-        st.page_link("pages/overview.py", label=f"Go on with {opened.subject.name}", icon=":material/arrow_forward:")
+        st.page_link(
+            "pages/overview.py", label=f"Go on with {literal(opened.subject.name)}", icon=":material/arrow_forward:"
+        )
 
 st.subheader("Open a demo", anchor=False)
 demo_cards()

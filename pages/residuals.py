@@ -72,7 +72,8 @@ picked = frame.table(
     config={
         name: st.column_config.NumberColumn(name.capitalize(), format="%.4g")
         for name in ("residual", "prediction", "deviance", "loss")
-    },
+    }
+    | {name: name for name in table.columns[len(result.worst.columns) :]},
 )
 st.caption(
     f"The {len(table):,} largest of {result.total:,} absolute residuals with all columns of their rows; "

@@ -125,7 +125,8 @@ class JailedModel:
     def _checked(self, values: Floats, *, probabilities: bool) -> Floats:
         bad = int(np.count_nonzero(~np.isfinite(values)))
         if bad:
-            raise errors.BadModelOutput(self._name, f"{bad:,} of {values.size:,} values are not finite")
+            reason = f"{bad:,} of {values.size:,} values are not finite"
+            raise errors.BadModelOutput(self._name, reason, "look for missing or infinite values in its features")
         if not probabilities:
             if not self._is_raw_shape(values):
                 raise errors.BadModelOutput(self._name, f"it gives {values.shape[1]} numbers per row instead of one")
