@@ -199,6 +199,8 @@ def _boxes(plot: go.Figure, boxes: pd.DataFrame, shared: Look) -> None:
             type="rect", x0=box.x, x1=box.x + box.width, y0=box.base, y1=box.base + box.height, layer="above",
             line={"color": shared.palette.cohort, "width": 4},
         )  # fmt: skip
+    plot.update_xaxes(zeroline=False)
+    plot.update_yaxes(zeroline=False)
     plot.update_layout(barmode="overlay", bargap=0, uniformtext={"minsize": 10, "mode": "hide"}, margin={"t": 50})
 
 
