@@ -111,17 +111,22 @@ class Intervals(Bins):
         return Literal(self.feature, Op.IN, (self.cuts[low - 1], self.cuts[high]))
 
     def label(self, code: int) -> str:
-        """Return "< 20", "20 to 30", "≥ 30", or the one value."""
+        """Return "< 20", "20 to 30", "≥ 30", or the one value; between whole numbers "20 to 29"."""
         if code == self.missing:
             return MISSING
-        if self.values:
-            return readable(self.values[code]).strip("'")
-        cuts = [readable(c).strip("'") for c in self.cuts]
-        if not cuts:
-            return "any"
-        if code == 0:
-            return f"< {cuts[0]}"
-        return f"≥ {cuts[-1]}" if code == self.known - 1 else f"{cuts[code - 1]} to {cuts[code]}"
+        if self.values or not self.cuts:
+            return _plain(self.values[code]) if self.values else "any"
+        low, high = self.cuts[max(code - 1, 0)], self.cuts[min(code, len(self.cuts) - 1)]
+        if code in (0, self.known - 1):
+            return f"≥ {_plain(low)}" if code else f"< {_plain(high)}"
+        if isinstance(low, int) and isinstance(high, int):
+            return f"{low}" if high == low + 1 else f"{low} to {high - 1}"
+        return f"{_plain(low)} to {_plain(high)}"
+
+
+def _plain(value: object) -> str:
+    """Write a value for an axis: text without quotes, a date without an empty time."""
+    return readable(value).strip("'").removesuffix(" 00:00:00")
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +165,7 @@ class Categories(Bins):
         """Return the value, "other values" or "missing"."""
         if code == self.missing:
             return MISSING
-        return OTHERS if code >= len(self.values) else readable(self.values[code]).strip("'")
+        return OTHERS if code >= len(self.values) else _plain(self.values[code])
 
 
 def bin_column(column: pd.Series, kind: Column, bins: int = MAX_BINS) -> Bins:

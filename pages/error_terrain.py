@@ -49,8 +49,10 @@ def answer(found: ErrorTerrainResult, title: str) -> str:
         return f"{title.capitalize()} is {number(found.overall.value)}; no region stands out. {found.obstacle}"
     confirmed = slices[[known is True for known in slices["confirmed"]]]
     counts = f"{len(confirmed)} of {len(slices)} slices confirmed"
+    where = literal(slices["slice"].iloc[0])
+    if all(known is None for known in slices["confirmed"]):
+        return f"Nothing can be confirmed: {where} stands out, with fewer than {MIN_ROWS} other rows to check it on."
     if not len(confirmed):
-        where = literal(slices["slice"].iloc[0])
         return f"No region is confirmed to err more than the rest; {where} seemed to at first. {counts}."
     where = literal(confirmed["slice"].iloc[0])
     rate = compared(confirmed["held_out_loss"].iloc[0], confirmed["rest_loss"].iloc[0], title)

@@ -26,6 +26,7 @@ def table() -> pd.DataFrame:
             "only infinite": np.full(N, np.inf),
             "many zeros": np.where(rng.random(N) < 0.7, 0, rng.gamma(1, 100, N)),
             "count": rng.poisson(2, N),
+            "age": rng.integers(18, 80, N),
             "gaps": pd.Series(rng.poisson(2, N)).astype("Int64").mask(rng.random(N) < 0.2),
             "constant": 1.5,
             "empty": np.nan,
@@ -108,6 +109,16 @@ def test_few_different_numbers_are_taken_as_they_are() -> None:
     assert found.literal([2]) == Literal("count", Op.EQUAL, 2)
     assert found.literal([0, 1]) == Literal("count", Op.LESS, 2)
     assert found.literal([1, 2]) == Literal("count", Op.IN, (1, 3))
+
+
+def test_labels_say_which_values_a_bin_holds() -> None:
+    whole = bin_column(pd.Series([*range(1, 101)], name="n"), SCHEMA["age"], 5)
+    assert whole.labels == ("< 25", "25 to 49", "50 to 74", "≥ 75")
+    assert binned("count", 5).labels == ("< 1", "1", "2", "≥ 3")
+    assert binned("normal", 5).labels[1].count(" to ") == 1
+    assert binned("date as text", 3).labels[0].startswith("< 2024-")
+    assert "00:00:00" not in "".join(binned("date", 3).labels)
+    assert binned("constant").labels == ("1.5",)
 
 
 def test_rare_categories_share_a_bin() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
@@ -169,9 +170,16 @@ def _cell_hover(cell: Any, title: str) -> str:
     return f"<b>{_lines(cell.slice)}</b><br>{mean}<br>{percent(cell.share_of_loss)} of the total{thin}"
 
 
-def _ticks(cells: pd.DataFrame, axis: str) -> dict[str, Any]:
+def _ticks(cells: pd.DataFrame, axis: str, write: Callable[[object, int], str] = plotly_text) -> dict[str, Any]:
     names = cells.drop_duplicates(axis).sort_values(axis)
-    return {"tickvals": names[axis], "ticktext": [plotly_text(v, 22) for v in names[f"{axis}_label"]], "ticks": ""}
+    return {"tickvals": names[axis], "ticktext": [write(v, 22) for v in names[f"{axis}_label"]], "ticks": ""}
+
+
+def _in_space(text: object, limit: int) -> str:
+    """Return text for an axis in space, where plotly reads tags but no entities."""
+    plain = str(text)
+    short = plain if len(plain) <= limit else plain[: limit - 1] + "…"
+    return short.replace("<", "‹").replace(">", "›").replace("$", "＄")
 
 
 def _boxes(plot: go.Figure, boxes: pd.DataFrame, shared: Look) -> None:
@@ -184,13 +192,15 @@ def _boxes(plot: go.Figure, boxes: pd.DataFrame, shared: Look) -> None:
             insidetextanchor="middle", marker=_fill(part["value"], shared) if enough else _hatch(shared.palette),
             selected={"marker": {"opacity": 1}},
             unselected={"marker": {"opacity": 1}, "textfont": {"color": shared.palette.text}},
-            **({} if enough else {"textfont": {"color": shared.palette.muted}}),
+            **({} if enough else {"textfont": {"color": shared.palette.text}}),
         )  # fmt: skip
     for box in boxes[boxes["sql"] == shared.active].pipe(_rows):
         plot.add_shape(
             type="rect", x0=box.x, x1=box.x + box.width, y0=box.base, y1=box.base + box.height, layer="above",
             line={"color": shared.palette.cohort, "width": 4},
         )  # fmt: skip
+    plot.update_xaxes(zeroline=False)
+    plot.update_yaxes(zeroline=False)
     plot.update_layout(barmode="overlay", bargap=0, uniformtext={"minsize": 10, "mode": "hide"}, margin={"t": 50})
 
 
@@ -210,7 +220,7 @@ def _bar(shared: Look) -> dict[str, Any]:
 
 
 def _hatch(palette: Palette) -> dict[str, Any]:
-    pattern = {"shape": "/", "size": 7, "solidity": 0.2, "fgcolor": palette.muted, "bgcolor": "rgba(0,0,0,0)"}
+    pattern = {"shape": "/", "size": 8, "solidity": 0.15, "fgcolor": palette.line, "bgcolor": "rgba(0,0,0,0)"}
     return {"color": palette.faint, "pattern": pattern, "line": {"color": palette.line, "width": 1}}
 
 
@@ -241,16 +251,16 @@ def surface_figure(cells: pd.DataFrame, axes: tuple[str, ...], shared: Look) -> 
         lighting={"ambient": 0.85, "diffuse": 0.35, "specular": 0.02},
         contours={"x": _lines_along(shared), "y": _lines_along(shared)}, **shared.colours,
     )  # fmt: skip
-    names = (plotly_text(axes[0], 40), plotly_text(axes[1], 40), plotly_text(shared.title))
+    names = (*(_in_space(axis, 40) for axis in axes), shared.title)
     line, clear = shared.palette.line, "rgba(0,0,0,0)"
     plain: dict[str, Any] = {"gridcolor": line, "backgroundcolor": clear, "color": shared.palette.muted}
-    places = (_ticks(cells, "x"), _ticks(cells, "y"), {"range": [0, shared.top]})
+    places = (_ticks(cells, "x", _in_space), _ticks(cells, "y", _in_space), {"range": [0, shared.top]})
     plot.update_layout(
         scene={
             f"{letter}axis": plain | {"title": {"text": name}} | place
             for letter, name, place in zip("xyz", names, places, strict=True)
         }
-        | {"camera": {"eye": {"x": -1.5, "y": -1.6, "z": 0.9}}, "aspectratio": {"x": 1.1, "y": 1.1, "z": 0.6}},
+        | {"camera": {"eye": {"x": -1.35, "y": -1.45, "z": 0.8}}, "aspectratio": {"x": 1.2, "y": 1.2, "z": 0.65}},
         dragmode="orbit",
     )
     return plot

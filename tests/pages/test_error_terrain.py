@@ -86,7 +86,7 @@ def test_few_rows_are_an_answer(rows: int) -> None:
     app = page_of(regression(people(rows), np.random.default_rng(1).normal(size=rows)))
     assert not app.exception
     assert not app.error
-    assert "too few to divide" in said(app) or "slices confirmed" in said(app)
+    assert "too few to divide" in said(app) or "Nothing can be confirmed" in said(app)
 
 
 def test_features_that_say_nothing_are_an_answer() -> None:
@@ -162,3 +162,5 @@ def test_names_are_no_markup_in_a_chart() -> None:
     for figure in (tree_figure(found.nodes, shared), grid_figure(found.cells, found.axes, shared)):
         assert "<b>debt</b>" not in str(figure.to_dict())
         assert "&lt;b&gt;debt" in str(figure.to_dict())
+    # In space plotly reads tags but no entities.
+    assert "<" not in str(surface_figure(found.cells, found.axes, shared).layout.scene)
