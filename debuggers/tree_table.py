@@ -39,7 +39,7 @@ def node_table(tree: ErrorTree, loss: Floats, searched: Mask, said: Floats | Non
         interval `held_out_low` and `held_out_high`, `rest_loss` (held-out rows outside), `difference` of the two with
         its Welch interval `low` and `high`, `share_of_loss` (over all rows), `t` (Welch, on the rows searched),
         `p_value` and, adjusted by Holm's method, `q_value` (Welch, one-sided, held-out rows against the rest),
-        `confirmed` (None: not tested, because it has fewer than `MIN_ROWS` held-out rows or does not err more than the
+        `confirmed` (adjusted p at most 5 % and an interval above 0; None: not tested, because it has fewer than `MIN_ROWS` held-out rows or does not err more than the
         rest where it was searched), `said` (mean over its held-out rows, NaN if unknown), `said_q_value` (Holm-adjusted
         p value that the held-out loss exceeds what was said), `enough` (whether it has `MIN_ROWS` held-out rows).
     """
@@ -51,7 +51,9 @@ def node_table(tree: ErrorTree, loss: Floats, searched: Mask, said: Floats | Non
     tested = table["enough"] & (table["t"] > 0)
     table["p_value"] = table["p_value"].where(tested)
     table["q_value"] = holm(table["p_value"].tolist())
-    table["confirmed"] = (table["q_value"] <= 1 - CONFIDENCE).astype(object).where(table["q_value"].notna(), None)
+    # The interval is two-sided: a slice whose interval reaches 0 is not called confirmed beside it.
+    sure = (table["q_value"] <= 1 - CONFIDENCE) & (table["low"] > 0)
+    table["confirmed"] = sure.astype(object).where(table["q_value"].notna(), None)
     table["said"], table["said_q_value"] = np.nan, np.nan
     if said is not None:
         beyond = tree.moments(held_codes, (loss - said)[~searched])
