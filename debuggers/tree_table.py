@@ -39,9 +39,10 @@ def node_table(tree: ErrorTree, loss: Floats, searched: Mask, said: Floats | Non
         interval `held_out_low` and `held_out_high`, `rest_loss` (held-out rows outside), `difference` of the two with
         its Welch interval `low` and `high`, `share_of_loss` (over all rows), `t` (Welch, on the rows searched),
         `p_value` and, adjusted by Holm's method, `q_value` (Welch, one-sided, held-out rows against the rest),
-        `confirmed` (adjusted p at most 5 % and an interval above 0; None: not tested, because it has fewer than `MIN_ROWS` held-out rows or does not err more than the
-        rest where it was searched), `said` (mean over its held-out rows, NaN if unknown), `said_q_value` (Holm-adjusted
-        p value that the held-out loss exceeds what was said), `enough` (whether it has `MIN_ROWS` held-out rows).
+        `confirmed` (adjusted p at most 5 % and an interval above 0; None: not tested, because it has fewer than
+        `MIN_ROWS` held-out rows or does not err more than the rest where it was searched), `said` (mean over its
+        held-out rows, NaN if unknown), `said_q_value` (Holm-adjusted p value that the held-out loss exceeds what was
+        said), `enough` (whether it has `MIN_ROWS` held-out rows).
     """
     searched_codes, held_codes = _codes(tree, searched), _codes(tree, ~searched)
     search, held = tree.moments(searched_codes, loss[searched]), tree.moments(held_codes, loss[~searched])
