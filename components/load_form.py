@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,15 +17,13 @@ from debuggers.data.options import DELIMITERS, ENCODINGS, ReadOptions
 from debuggers.data.reading import Table
 from debuggers.data.schema import Kind
 from debuggers.errors import InputError
-from debuggers.matching import Roles, Understanding, label_order
+from debuggers.guessing import likely_predictions, likely_target
+from debuggers.labels import label_order
+from debuggers.matching import Roles, Understanding
 from debuggers.models.model import Model
 from debuggers.task import Task
 
 AUTO, TASK_KEY = "find out", "load_task"
-LIKELY_TARGETS = re.compile(
-    r"(target|label|y|class|outcome|response|truth|default|churn(ed)?|survived|price)", re.IGNORECASE
-)
-LIKELY_PREDICTIONS = re.compile(r"(.*(pred|prob|score|y_?hat).*|p)", re.IGNORECASE)
 MAX_MATCHES = 40
 UPLOAD_LIMIT_MB = 1024
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -187,12 +184,11 @@ def schema_editor(table: Table) -> Table:
 def roles_form(table: Table, model: Model | None) -> Roles:
     """Draw what files cannot say, with the best guess filled in, and return the roles."""
     columns = tuple(str(c) for c in table.frame.columns)
-    inputs = set(model.signature.features or ()) if model is not None else set()
-    free = [c for c in columns if c not in inputs]
+    likely = likely_target(table.frame, table.schema, model)
     first, second, third = st.columns(3)
     with first:
         target = st.selectbox(
-            "Target", columns, index=_guess(columns, free, LIKELY_TARGETS), placeholder="none",
+            "Target", columns, index=None if likely is None else columns.index(likely), placeholder="none",
             **_kept("target", table),
             help="The column of the truth; none: only pages that need no truth work",
         )  # fmt: skip
@@ -205,7 +201,7 @@ def roles_form(table: Table, model: Model | None) -> Roles:
             persist_state="session",
         )
     with second:
-        guess = [c for c in free if LIKELY_PREDICTIONS.fullmatch(c) and c != target][:1] if model is None else []
+        guess = likely_predictions(table.schema, target)[:1] if model is None else []
         predictions = st.multiselect(
             "Columns of predictions", [c for c in columns if c != target], default=guess, **_kept("predictions", table),
             help="Without a model file: one value, one probability of the positive class, one label, or one "
@@ -235,13 +231,6 @@ def roles_form(table: Table, model: Model | None) -> Roles:
 def _kept(role: str, table: Table) -> dict[str, Any]:
     """Return what makes a widget keep its value while the person is elsewhere; another table begins anew."""
     return {"key": f"load_{role}:{table.name}:{len(table.frame.columns)}", "persist_state": "session"}
-
-
-def _guess(columns: Sequence[str], free: Sequence[str], pattern: re.Pattern[str]) -> int | None:
-    """Return the position of the likeliest column: the only one left, one of a telling name, else the last one left."""
-    likely = [c for c in free if pattern.fullmatch(c)] or [c for c in free if pattern.search(c)]
-    chosen = free[0] if len(free) == 1 else likely[0] if likely else free[-1] if free else None
-    return None if chosen is None else list(columns).index(chosen)
 
 
 def _classes(table: Table, model: Model | None, roles: Roles) -> tuple[str, ...] | None:

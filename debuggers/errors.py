@@ -288,21 +288,6 @@ class FeatureMismatch(InputError):
 
 
 @dataclass(eq=False)
-class FeatureCount(InputError):
-    """A table of another width than a model takes that knows its features by position only."""
-
-    name: str
-    expected: int
-    found: int
-
-    def __str__(self) -> str:
-        return (
-            f"The model {quoted(self.name)} takes {self.expected:,} features by their position, and the table has "
-            f"{self.found:,}: choose which columns to ignore, on the Load page or with --ignore."
-        )
-
-
-@dataclass(eq=False)
 class TaskMismatch(InputError):
     """A task that the model's output cannot be read as."""
 

@@ -112,7 +112,7 @@ class JailedModel:
         if expected is None:
             width = self._signature.n_features
             if width is not None and X.shape[1] != width:
-                raise errors.FeatureCount(self._name, width, X.shape[1])
+                raise errors.FeatureCountMismatch(self._name, width, tuple(str(c) for c in X.columns))
             return X
         if list(X.columns) == list(expected):
             return X

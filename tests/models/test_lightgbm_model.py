@@ -97,5 +97,5 @@ def test_unnamed_columns_are_matched_by_position(loaded: Load, numbers: pd.DataF
     model = loaded(saved(booster), "m.txt")
     assert (model.signature.features, model.signature.n_features) == (None, 3)
     np.testing.assert_array_equal(model.predict(numbers)[:, 1], booster.predict(numbers.to_numpy()))
-    with pytest.raises(errors.FeatureCount, match="takes 3 features by their position, and the table has 2"):
+    with pytest.raises(errors.FeatureCountMismatch, match=r"takes 3 inputs .* the table has 2 columns"):
         model.predict(numbers[["a", "b"]])
