@@ -253,7 +253,7 @@ def _miscalibration(subject: Subject) -> Iterator[Finding]:
             inside = groups.codes == i
             if MIN_ROWS <= inside.sum() < len(hit):
                 # Against the whole model's gap: a group is only of interest for what it adds.
-                gap, p = calibration_gap(hit[inside], probability[inside] + everywhere.value)
+                gap, p = calibration_gap(hit[inside], np.clip(probability[inside] + everywhere.value, 0, 1))
                 tested.append((part, inside, gap, p))
     adjusted = benjamini_hochberg([p for *_, p in tested])
     found = [(q, t) for q, t in zip(adjusted, tested, strict=True) if q < ALPHA and abs(t[2].value) >= MIN_GAP]

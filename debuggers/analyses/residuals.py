@@ -201,7 +201,10 @@ def _trend(points: pd.DataFrame) -> pd.DataFrame:
     if len(x) < 10 or np.ptp(x) == 0:
         return pd.DataFrame(columns=["x", "residual"])
     places = np.unique(np.quantile(x, np.linspace(0, 1, 60)))
-    line = lowess(y, x, frac=0.4, it=0, delta=0.01 * float(np.ptp(x)), xvals=None)
+    counts = np.unique(x, return_counts=True)[1]
+    # A neighbourhood must reach beyond the most frequent value: of one place alone there is no line.
+    part = min(1.0, max(0.4, 1.2 * float(counts.max()) / len(x)))
+    line = lowess(y, x, frac=part, it=0, delta=0.01 * float(np.ptp(x)), xvals=None)
     xs, first = np.unique(line[:, 0], return_index=True)
     return pd.DataFrame({"x": places, "residual": np.interp(places, xs, line[first, 1])}).dropna()
 
