@@ -15,6 +15,7 @@ from debuggers.matching import Roles, Understanding
 from debuggers.models.load import load_model
 from debuggers.models.model import Model
 from debuggers.opening import Files
+from debuggers.task import Task
 
 T = TypeVar("T")
 
@@ -55,12 +56,12 @@ def draft() -> Draft:
     return kept
 
 
-def drafted_model(role: str, upload: Any | None) -> Model | InputError | None:
-    """Return an uploaded model, or what is wrong with it."""
+def drafted_model(role: str, upload: Any | None, task: Task | None) -> Model | InputError | None:
+    """Return an uploaded model, as one for `task` where its file does not say, or what is wrong with it."""
     if upload is None:
         draft().drop(role)
         return None
-    return draft().get(role, upload.file_id, lambda: load_model(upload.getvalue(), upload.name))
+    return draft().get(role, (upload.file_id, task), lambda: load_model(upload.getvalue(), upload.name, task=task))
 
 
 def drafted_table(role: str, upload: Any | None, options: ReadOptions) -> Table | InputError | None:

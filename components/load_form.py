@@ -22,7 +22,7 @@ from debuggers.matching import Roles, Understanding, label_order
 from debuggers.models.model import Model
 from debuggers.task import Task
 
-AUTO = "find out"
+AUTO, TASK_KEY = "find out", "load_task"
 LIKELY_TARGETS = re.compile(
     r"(target|label|y|class|outcome|response|truth|default|churn(ed)?|survived|price)", re.IGNORECASE
 )
@@ -48,6 +48,12 @@ def demo_cards() -> None:
                     st.switch_page("pages/overview.py", query_params={"demo": demo.name})
 
 
+def chosen_task() -> Task | None:
+    """Return the task that the person chose, None: find out; models are loaded for it before it is drawn."""
+    text = state.widget(TASK_KEY, AUTO)
+    return None if text == AUTO else Task(text)
+
+
 def show_problem(found: object) -> None:
     """Show a problem of a file as its sentence."""
     if isinstance(found, InputError):
@@ -58,7 +64,7 @@ def upload_model(role: str, label: str, help_text: str) -> Model | InputError | 
     """Draw an uploader for a model and return the model, its problem, or None."""
     upload = st.file_uploader(label, key=f"upload_{role}", help=help_text, max_upload_size=UPLOAD_LIMIT_MB)
     with st.spinner("Reading the model in a process of its own"):
-        found = drafted_model(role, upload)
+        found = drafted_model(role, upload, chosen_task())
     show_problem(found)
     if found is not None and not isinstance(found, InputError):
         _describe_model(found)
@@ -172,7 +178,7 @@ def roles_form(table: Table, model: Model | None) -> Roles:
             help="The column of the truth; none: only pages that need no truth work",
         )  # fmt: skip
         tasks = (AUTO, *(str(t) for t in Task))
-        task = st.selectbox("Task", tasks, help="What the model predicts, where its file does not say")
+        st.selectbox("Task", tasks, help="What the model predicts, where its file does not say", key=TASK_KEY)
     with second:
         guess = [c for c in free if LIKELY_PREDICTIONS.fullmatch(c) and c != target][:1] if model is None else []
         predictions = st.multiselect(
@@ -187,11 +193,10 @@ def roles_form(table: Table, model: Model | None) -> Roles:
         threshold = st.number_input(
             "Decision threshold", 0.0, 1.0, 0.5, 0.01, help="Positive above it; binary models only"
         )
-    chosen = None if task == AUTO else Task(task)
     roles = Roles(
         target=target,
         predictions=tuple(predictions) if model is None else (),
-        task=chosen,
+        task=chosen_task(),
         sensitive=tuple(sensitive),
         ignore=tuple(ignore),
         row_id=row_id,

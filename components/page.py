@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, cast
 
 import numpy as np
@@ -20,11 +23,12 @@ from components.exports import export_menu
 from components.param_form import param_form, param_widget, set_param
 from components.text import literal
 from debuggers.cohort import Cohort
-from debuggers.debugger import Debugger, all_debuggers
+from debuggers.debugger import Debugger, Result, all_debuggers
 from debuggers.params import Params
 from debuggers.subject import Subject
 
 Mask = npt.NDArray[np.bool_]
+MAX_FIGURES = 96
 
 
 def palette() -> Palette:
@@ -38,6 +42,33 @@ def guard() -> None:
         navigation.declare()
         state.enter()
         st.rerun()
+
+
+class Figures:
+    """The server's drawn figures, the least recently used one dropped past `MAX_FIGURES`."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[object, ...], tuple[Result, go.Figure]] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: tuple[object, ...], result: Result, make: Callable[[], go.Figure]) -> go.Figure:
+        """Return the figure of `key`; the result is kept beside it, so that its id stays its own."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key][1]
+        figure = make()
+        with self._lock:
+            self._kept[key] = (result, figure)
+            while len(self._kept) > MAX_FIGURES:
+                self._kept.popitem(last=False)
+        return figure
+
+
+@st.cache_resource(show_spinner=False)
+def figures() -> Figures:
+    """Return the server's one store of figures."""
+    return Figures()
 
 
 @dataclass
@@ -95,6 +126,21 @@ class Frame:
     def say(self, sentence: str) -> None:
         """Write the line that answers the question; names in it are already made literal."""
         self._answer_line.markdown(f"**{sentence}**")
+
+    def drawn(self, result: Result, name: str, make: Callable[[], go.Figure], *on: object) -> go.Figure:
+        """Return a figure of a result, drawn once: plotly takes longer to put a figure together than to send it.
+
+        Parameters
+        ----------
+        result : Result
+            What it is drawn from; as long as that is kept, so is the figure.
+        name : str
+        make : callable
+            Draws it.
+        on : hashable
+            Everything else that it depends on.
+        """
+        return figures().get((id(result), name, self.palette, on), result, make)
 
     def chart(
         self, figure: go.Figure, *, key: str, alt: str, select: tuple[str, ...] = (), main: bool = True

@@ -129,7 +129,7 @@ def _subject(options: argparse.Namespace) -> Subject:
         row_id=options.row_id,
         threshold=options.threshold,
     )
-    files = read_files(options.model, options.data, options.train, options.benchmark)
+    files = read_files(options.model, options.data, options.train, options.benchmark, task=roles.task)
     understanding = files.understand(roles)
     for note in understanding.notes:
         print(f"note: {note}", file=sys.stderr)

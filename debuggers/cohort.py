@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from debuggers.errors import BadPredicate
+from debuggers.errors import BadPredicate, listed
 from debuggers.subject import Subject
 
 Mask = npt.NDArray[np.bool_]
@@ -74,10 +74,10 @@ def cohort_mask(subject: Subject, predicate: str) -> Mask:
         It does not parse, names an unknown column, or uses what is not allowed.
     """
     tree = _parse(predicate)
-    names = _checked_names(predicate, tree, [str(c) for c in subject.test.table.columns])
+    names, asked = _checked_names(predicate, tree, [str(c) for c in subject.test.table.columns])
     with duckdb.connect(config={"enable_external_access": "false", "threads": "2"}) as connection:
         connection.register("test", _frame(subject.test.table, names))
-        connection.register("model", model_columns(subject))
+        connection.register("model", model_columns(subject)[["row", *sorted(asked - {"row"})]])
         connection.execute("SET lock_configuration = true")
         try:
             query = f"SELECT CAST(({predicate}\n) AS BOOLEAN) AS inside FROM test POSITIONAL JOIN model"  # noqa: S608 - checked
@@ -133,10 +133,10 @@ def _parse(predicate: str) -> dict[str, Any]:
     return where
 
 
-def _checked_names(predicate: str, tree: dict[str, Any], columns: list[str]) -> set[str]:
-    """Return the table's columns that the predicate names; raise where a node is not on the short list."""
-    folded = {c.casefold(): c for c in columns}
-    names = set()
+def _checked_names(predicate: str, tree: dict[str, Any], columns: list[str]) -> tuple[set[str], set[str]]:
+    """Return the columns of the table and of the model that the predicate names; raise where a node is not allowed."""
+    names: set[str] = set()
+    asked: set[str] = set()
     for count, node in enumerate(_nodes(tree)):
         kind = node["class"]
         if count > MAX_NODES or kind not in CLASSES:
@@ -146,19 +146,22 @@ def _checked_names(predicate: str, tree: dict[str, Any], columns: list[str]) -> 
         if kind == "FUNCTION" and node["function_name"].lower() not in FUNCTIONS:
             raise BadPredicate(predicate, f"the function {node['function_name']} is not allowed in a condition")
         if kind == "COLUMN_REF":
-            names.add(_column(predicate, node["column_names"], folded))
-    return names - {""}
+            path = [part.casefold() for part in node["column_names"]]
+            if len(path) == 2 and path[0] == "model" and path[1] in MODEL_COLUMNS:
+                asked.add(path[1])
+            else:
+                names.add(_column(predicate, node["column_names"], columns))
+    return names, asked
 
 
-def _column(predicate: str, path: list[str], folded: dict[str, str]) -> str:
-    """Return the table's column that a reference names, "" for a column of the model."""
-    if len(path) == 2 and path[0].casefold() == "model" and path[1].casefold() in MODEL_COLUMNS:
-        return ""
-    if len(path) == 1 and path[0].casefold() in folded:
-        return folded[path[0].casefold()]
-    if len(path) == 1 and path[0].casefold() in MODEL_COLUMNS:
-        return ""
-    raise BadPredicate(predicate, f"the table has no column {'.'.join(path)!r}")
+def _column(predicate: str, path: list[str], columns: list[str]) -> str:
+    """Return the table's column that a reference names; DuckDB does not tell upper from lower case."""
+    found = [c for c in columns if len(path) == 1 and c.casefold() == path[0].casefold()]
+    if not found:
+        raise BadPredicate(predicate, f"the table has no column {'.'.join(path)!r}")
+    if len(found) > 1:
+        raise BadPredicate(predicate, f"{listed(found)} differ in upper and lower case only: rename one of them")
+    return found[0]
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:

@@ -10,6 +10,7 @@ from debuggers.data.reading import Table, read_table
 from debuggers.matching import Roles, Understanding, understand
 from debuggers.models.load import load_model
 from debuggers.models.model import Model
+from debuggers.task import Task
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,20 @@ class Files:
         return replace(understanding, notes=notes, subject=None if subject is None else replace(subject, notes=notes))
 
 
-def read_files(model: Path | None, test: Path, train: Path | None = None, benchmark: Path | None = None) -> Files:
+def read_files(
+    model: Path | None,
+    test: Path,
+    train: Path | None = None,
+    benchmark: Path | None = None,
+    *,
+    task: Task | None = None,
+) -> Files:
     """Read the files of a subject from disk.
+
+    Parameters
+    ----------
+    task : Task, optional
+        What the models predict, where their files do not say.
 
     Raises
     ------
@@ -58,9 +71,9 @@ def read_files(model: Path | None, test: Path, train: Path | None = None, benchm
     return Files(
         name=(model or test).name,
         test=read_table(test, test.name),
-        model=None if model is None else load_model(model, model.name),
+        model=None if model is None else load_model(model, model.name, task=task),
         train=None if train is None else read_table(train, train.name),
-        benchmark=None if benchmark is None else load_model(benchmark, benchmark.name),
+        benchmark=None if benchmark is None else load_model(benchmark, benchmark.name, task=task),
     )
 
 

@@ -48,9 +48,8 @@ elif feature is None:
         f"{literal(first['feature'])} moves the mean prediction most, by {number(first['range'])}; "
         f"{len(result.ranking)} features are ordered by that range."
     )
-    frame.chart(
-        gallery_figure(curves, result.ranking, frame.palette), key="effects_gallery", alt="Curves of all features"
-    )
+    gallery = frame.drawn(result, "gallery", lambda: gallery_figure(curves, result.ranking, frame.palette), output)
+    frame.chart(gallery, key="effects_gallery", alt="Curves of all features")
     st.caption(f"Mean over {sampled}; one vertical scale. Choose a feature for its interval, single rows and ALE.")
     picked = frame.table(
         result.ranking,

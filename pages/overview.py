@@ -59,25 +59,19 @@ with findings:
     findings_so_far(subject)
 with charts:
     if binary:
-        prevalence = float((subject.y == 1).mean())
-        curves = st.tabs(["ROC", "Precision and recall", "Cost", "Confusion", "Reliability"])
-        with curves[0]:
-            roc = curve_figure(result.thresholds, subject.threshold, frame.palette, kind="roc", prevalence=prevalence)
-            frame.chart(roc, key="overview_roc", alt="ROC curve")
-        with curves[1]:
-            precision = curve_figure(
-                result.thresholds, subject.threshold, frame.palette, kind="precision", prevalence=prevalence
-            )
-            frame.chart(precision, key="overview_pr", alt="Precision and recall", main=False)
-        with curves[2]:
-            cost = cost_figure(result.thresholds, subject.threshold, frame.palette)
-            frame.chart(cost, key="overview_cost", alt="Cost per row over the threshold", main=False)
-        with curves[3]:
-            confusion = confusion_figure(result.confusion, subject.classes, frame.palette)
-            frame.chart(confusion, key="overview_confusion", alt="Truth against decision", main=False)
-        with curves[4]:
-            reliability = reliability_figure(result.calibration, frame.palette, subject.output_title)
-            frame.chart(reliability, key="overview_reliability", alt="Reliability", main=False)
+        drawings = {
+            "ROC": lambda: curve_figure(result.thresholds, subject.threshold, frame.palette, kind="roc"),
+            "Precision and recall": lambda: curve_figure(
+                result.thresholds, subject.threshold, frame.palette, kind="precision"
+            ),
+            "Cost": lambda: cost_figure(result.thresholds, subject.threshold, frame.palette),
+            "Confusion": lambda: confusion_figure(result.confusion, subject.classes, frame.palette),
+            "Reliability": lambda: reliability_figure(result.calibration, frame.palette, subject.output_title),
+        }
+        for tab, (name, draw) in zip(st.tabs(list(drawings), on_change="rerun"), drawings.items(), strict=True):
+            if tab.open:
+                with tab:
+                    frame.chart(frame.drawn(result, name, draw), key=f"overview_{name}", alt=name)
     elif subject.task.is_classification:
         left, right = st.columns(2)
         with left:

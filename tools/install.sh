@@ -42,7 +42,7 @@ require_recent() {
 if command -v uv > /dev/null; then
     require_recent
     is_recent "$venv/bin/python" || uv venv --quiet --clear --python "$(command -v "$python")" "$venv"
-    install=(uv pip install --quiet --python "$venv/bin/python")
+    install=(uv pip install --compile-bytecode --quiet --python "$venv/bin/python")
 else
     if ! has_pip; then
         can_make_venv || debian python3-venv || true

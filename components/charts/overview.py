@@ -14,9 +14,7 @@ CURVES = {
 }
 
 
-def curve_figure(
-    thresholds: pd.DataFrame, chosen: float, palette: Palette, *, kind: str, prevalence: float
-) -> go.Figure:
+def curve_figure(thresholds: pd.DataFrame, chosen: float, palette: Palette, *, kind: str) -> go.Figure:
     """Draw the ROC or the precision-recall curve with the chosen threshold on it.
 
     Parameters
@@ -24,12 +22,13 @@ def curve_figure(
     thresholds : DataFrame
         `OverviewResult.thresholds`.
     kind : {"roc", "precision"}
-    prevalence : float
-        Share of positive rows: the precision of a coin.
+        The dotted line is a coin: the diagonal, or the share of positive rows.
     """
     x, y, x_title, y_title = CURVES[kind]
     table = thresholds.dropna(subset=[x, y]).sort_values("threshold", ascending=False)
     plot = figure(palette, height=360, x=x_title, y=y_title, legend=False)
+    first = thresholds.iloc[0]
+    prevalence = (first["tp"] + first["fn"]) / max(first[["tp", "fp", "fn", "tn"]].sum(), 1)
     reference = ([0, 1], [0, 1]) if kind == "roc" else ([0, 1], [prevalence, prevalence])
     plot.add_scatter(
         x=reference[0], y=reference[1], mode="lines", line={"color": palette.line, "dash": "dot"}, hoverinfo="skip"

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-import cloudpickle  # type: ignore[import-untyped]  # publishes no types
+import cloudpickle  # publishes no types
 import joblib
 import numpy as np
 import pandas as pd

@@ -1,0 +1,1 @@
+"""Speed, measured: each module has a `main` that prints what it found."""
