@@ -136,7 +136,7 @@ def _typed(values: list[Any], like: pd.Series) -> Any:
     numbers = np.array([np.nan if v is None else v for v in values], dtype=np.float64)
     if kind.kind == "f":
         return numbers
-    held = np.iinfo(kind)
+    held = np.iinfo(kind.name)
     fits = np.abs(numbers) < 2.0**53
     fits &= (numbers >= held.min) & (numbers <= held.max) & (numbers == np.rint(numbers))
     return numbers.astype(kind) if fits.all() else numbers

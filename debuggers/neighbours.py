@@ -50,10 +50,10 @@ class Encoder:
     @classmethod
     def of(cls, rows: pd.DataFrame, numeric: list[str]) -> Encoder:
         """Learn scales and levels from rows."""
-        scales = np.array([_scale(column) for column in _numbers(rows[numeric]).T]).reshape(-1, 3).T
+        size, mean, deviation = np.array([_scale(column) for column in _numbers(rows[numeric]).T]).reshape(-1, 3).T
         others = [name for name in rows.columns if name not in set(numeric)]
         levels = {name: rows[name].astype(object).value_counts().index[:MAX_LEVELS] for name in others}
-        return cls(numeric, *scales, levels)
+        return cls(numeric, size, mean, deviation, levels)
 
     @property
     def width(self) -> int:
@@ -72,7 +72,7 @@ class Encoder:
         at *= 2
         for name, known_levels in self.levels.items():
             column = rows[name].astype(object)
-            codes = known_levels.get_indexer(column)
+            codes = known_levels.get_indexer(pd.Index(column, dtype=object))
             codes = np.where(codes < 0, len(known_levels), codes)
             codes = np.where(column.isna().to_numpy(), len(known_levels) + 1, codes)
             # Two different categories then differ in two coordinates, and lie 1 apart.

@@ -112,6 +112,7 @@ class Edits:
     """
 
     help: str = ""
+    label: str = ""
     expected: str = 'a JSON object such as {"age": 30, "job": null}, with finite numbers'
 
     def read(self, text: str) -> dict[str, Any]:

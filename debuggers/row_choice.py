@@ -61,7 +61,8 @@ def rows_in_order(
         keys = metrics.margin(subject.task, subject.scores, subject.threshold)
     else:
         keys = np.abs(subject.scores - value)
-    return subject.test.rows[chosen[np.argsort(keys[chosen], kind="stable")]]
+    ordered = chosen[np.argsort(keys[chosen], kind="stable")]
+    return np.asarray(subject.test.rows[ordered])
 
 
 def first_row(subject: Subject) -> int:

@@ -1,4 +1,4 @@
-"""What the model would say if a row were different: the edited row, the response to every feature, and its neighbours."""
+"""What the model would say if a row were different: the edited row, its response strips, its neighbours."""
 
 from __future__ import annotations
 
@@ -161,17 +161,17 @@ def what_if(subject: Subject, params: WhatIfParams) -> WhatIfResult:
 
     How to read
     -----------
-    Under each feature lies its response strip: the model's output if only that feature changed, everything else as it is
-    now. The dashed line is the decision threshold, the upright marks are the nearest values at which the decision
-    changes, and the dot is the present value. The order of the features is that of the widest response of the row as it
-    is in the file. The distance tells how far the edited row lies from the nearest real one, numbers in standard deviations
+    Under each feature lies its response strip: the model's output if only that feature changed, everything else as it
+    is now. The dashed line is the decision threshold, the upright marks are the nearest values at which the decision
+    changes, and the dot is the present value. The features with the widest response come first, by the row as it is in
+    the file. The distance tells how far the edited row lies from the nearest real one, numbers in standard deviations
     and a different category counted as 1; a percentile of 99 means that 99 % of real rows are nearer to another one.
 
     When it misleads
     ----------------
-    A strip moves one feature alone, which may give a row that cannot exist: age 20 with 30 years of employment. The badge
-    "unusual" warns of that, but only by distance. That the model would decide otherwise does not mean that the world
-    would: nothing here is causal. Flips between two values of the strip that cancel each other are not seen.
+    A strip moves one feature alone, which may give a row that cannot exist: age 20 with 30 years of employment. The
+    badge "unusual" warns of that, but only by distance. That the model would decide otherwise does not mean that the
+    world would: nothing here is causal. Flips between two values of the strip that cancel each other are not seen.
 
     References
     ----------
@@ -229,13 +229,13 @@ def _outputs(subject: Subject, old: Floats, new: Floats) -> pd.DataFrame:
 
 def _flips(subject: Subject, responses: tuple[Response, ...]) -> pd.DataFrame:
     flips = [flip for r in responses for flip in r.flips]
-    decisions = subject.named(np.array([f.decision for f in flips])) if flips else []
+    decisions = subject.named(np.array([f.decision for f in flips])).tolist() if flips else []
     table = pd.DataFrame(
         {
             "feature": pd.Series([f.feature for f in flips], dtype=object),
             "value": pd.Series([f.value for f in flips], dtype=object),
             "direction": pd.Series([f.direction for f in flips], dtype=object),
-            "decision": pd.Series(list(decisions), dtype=object),
+            "decision": pd.Series(decisions, dtype=object),
         }
     )
     outputs = np.array([f.outputs for f in flips]).reshape(len(flips), len(subject.outputs))

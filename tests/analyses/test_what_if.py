@@ -40,6 +40,7 @@ class Formula:
         self.signature = Signature(format="formula", tier=1, task=task or Task.REGRESSION, classes=classes)
 
     def predict(self, X: pd.DataFrame, *, raw: bool = False) -> Floats:
+        assert not raw
         out = np.asarray(self._function(X), dtype=np.float64)
         if self.signature.task is Task.BINARY:
             return np.stack([1 - out, out], axis=1)
@@ -73,13 +74,12 @@ def normal(rows: int = 400, seed: int = 0, names: str = "abc") -> pd.DataFrame:
 def boosted() -> tuple[Subject, dict[str, Floats]]:
     """Return a boosted subject and all split points of each feature."""
     table = normal(600, seed=3)
-    y = (table["a"] + 0.5 * table["b"] ** 2 - table["c"] + np.random.default_rng(1).normal(0, 0.3, 600) > 0.5).astype(
-        int
-    )
+    noise = np.random.default_rng(1).normal(0, 0.3, 600)
+    y = (table["a"] + 0.5 * table["b"] ** 2 - table["c"] + noise > 0.5).astype(int)
     model = HistGradientBoostingClassifier(max_iter=25, max_leaf_nodes=6, random_state=0).fit(table, y)
     nodes = np.concatenate([tree.nodes for stage in model._predictors for tree in stage])
     splits = nodes[~nodes["is_leaf"].astype(bool)]
-    points = {f: np.unique(splits["num_threshold"][splits["feature_idx"] == i]) for i, f in enumerate(table)}
+    points = {f: np.unique(splits["num_threshold"][splits["feature_idx"] == i]) for i, f in enumerate(map(str, table))}
     return make_subject("boosted", table.assign(y=y), Roles(target="y"), model=EstimatorModel(model)), points
 
 
@@ -136,7 +136,7 @@ def test_the_flip_of_a_linear_model_has_its_closed_form() -> None:
     row, cut = 17, np.log(0.3 / 0.7)
     x = table.iloc[row].to_numpy()
     result = run(subject, row)
-    for j, feature in enumerate(table):
+    for j, feature in enumerate(map(str, table)):
         exact = x[j] + (cut - model.intercept_[0] - x @ model.coef_[0]) / model.coef_[0, j]
         direction = "above" if exact > x[j] else "below"
         inside = table[feature].min() <= exact <= table[feature].max()
@@ -325,7 +325,8 @@ def test_a_different_category_lies_one_deviation_away() -> None:
     subject = formula(table, lambda X: 0.9 * ((X["x"] > 1) | (X["job"] == "care")))
     found = run(subject, 0).neighbour
     assert found is not None
-    assert (found.row, found.distance) == (1, pytest.approx(1))
+    assert found.row == 1
+    assert found.distance == pytest.approx(1)
 
 
 def test_where_all_decisions_are_the_same_there_is_no_neighbour() -> None:
