@@ -192,10 +192,14 @@ class Frame:
 
     def close(self, params: Params, table: pd.DataFrame) -> None:
         """Draw what stands below the evidence: how to read the page, and the export menu beside its title."""
-        with st.expander("How to read this", icon=":material/menu_book:"):
-            st.markdown(reading(self.debugger))
+        self.how_to_read()
         with self._export:
             export_menu(self.debugger, params, table, self._figure)
+
+    def how_to_read(self) -> None:
+        """Draw how to read the page; of a page that draws its export menu itself."""
+        with st.expander("How to read this", icon=":material/menu_book:"):
+            st.markdown(reading(self.debugger))
 
 
 def tidy_columns(table: pd.DataFrame) -> dict[str, Any]:

@@ -37,6 +37,8 @@ class Flip:
     decision : float
         Code of the class decided for.
     outputs : tuple of float
+    move : float
+        Distance from the present value as a share of the feature's range; NaN where there is no distance.
     """
 
     feature: str
@@ -44,6 +46,7 @@ class Flip:
     direction: str
     decision: float
     outputs: tuple[float, ...]
+    move: float = np.nan
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +196,8 @@ def _with_flips(
     brackets = [b for r in responses if r.ordered for b in _brackets(subject, r, values[r.feature], now)]
     found: dict[str, list[Flip]] = {r.feature: [] for r in responses}
     for bracket in _narrowed(subject, values, now, brackets):
-        found[bracket.feature].append(bracket.flip)
+        move = _move(subject.test.schema[bracket.feature], values[bracket.feature], bracket.flip.value)
+        found[bracket.feature].append(replace(bracket.flip, move=move))
     for r in responses:
         for i in np.flatnonzero(r.decisions != now):
             value = r.values[i]
@@ -202,6 +206,12 @@ def _with_flips(
                 flip = Flip(r.feature, value, direction, float(r.decisions[i]), tuple(r.outputs[i].tolist()))
                 found[r.feature].append(flip)
     return tuple(replace(r, flips=tuple(found[r.feature])) for r in responses)
+
+
+def _move(column: Column, current: Any, value: float) -> float:
+    if current is None or column.minimum is None or column.maximum is None or column.is_constant:
+        return np.nan
+    return abs(value - current) / (column.maximum - column.minimum)
 
 
 def _brackets(subject: Subject, r: Response, current: Any, now: float) -> list[_Bracket]:

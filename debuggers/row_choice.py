@@ -54,7 +54,7 @@ def rows_in_order(
         raise BadParameter("order", order, f"one of {', '.join(orders_for(subject))}")
     chosen = np.arange(len(subject.test)) if among is None else np.flatnonzero(among)
     if order == RANDOM:
-        return subject.test.rows[np.random.default_rng(SEED).permutation(chosen)]
+        return np.asarray(subject.test.rows[np.random.default_rng(SEED).permutation(chosen)])
     if order == WORST:
         keys = -subject.loss
     elif order == BORDERLINE:

@@ -105,8 +105,9 @@ class WhatIfResult:
         The model's output along each feature of the edited row, in the model's order.
     flips : DataFrame
         Values of single features that change the decision of the edited row: `feature`, `value`, `direction` ("below",
-        "above", "category", "missing"), `decision`, and one column per output; of numbers the first on each side, known
-        to a ten-thousandth of the feature's range.
+        "above", "category", "missing"), `decision`, `move` (distance from the present value as a share of the feature's
+        range; NaN for categories), and one column per output; of numbers the first on each side, known to a
+        ten-thousandth of the range. The smallest moves come first.
     nearest : DataFrame
         `feature`, `value` of the edited row, `nearest` (value of the nearest row with another outcome), `differs`.
     neighbour : Neighbour or None
@@ -236,10 +237,12 @@ def _flips(subject: Subject, responses: tuple[Response, ...]) -> pd.DataFrame:
             "value": pd.Series([f.value for f in flips], dtype=object),
             "direction": pd.Series([f.direction for f in flips], dtype=object),
             "decision": pd.Series(decisions, dtype=object),
+            "move": np.array([f.move for f in flips], dtype=np.float64),
         }
     )
     outputs = np.array([f.outputs for f in flips]).reshape(len(flips), len(subject.outputs))
-    return table.assign(**{f"output: {name}": outputs[:, i] for i, name in enumerate(subject.outputs)})
+    table = table.assign(**{f"output: {name}": outputs[:, i] for i, name in enumerate(subject.outputs)})
+    return table.sort_values("move", kind="stable", ignore_index=True)
 
 
 def _surroundings(
