@@ -29,21 +29,17 @@ SHOWN = 36
 def edit(frame: Frame, bench: Bench, bounds: tuple[float, float]) -> None:
     """Draw readout, editor and evidence of the row on the bench."""
     params = WhatIfParams(bench.row, write_edits(bench.edits))
-    with st.container(key="what_if_readout", gap="small"):
-        place = st.empty()
-        tools = st.container(horizontal=True, vertical_alignment="center")
+    # The answer first: an element that waits for it would be empty for a moment.
     result = _answer(frame, bench, params)
-    if result is not None:
-        step = bench.steps[bench.at]
-        step.outputs = tuple(result.outputs["after"])
-        step.decision = result.outputs["decision_after"].iloc[0] or ""
-        place.html(_readout(frame, result, bounds))
-        frame.say(sentence(frame, result))
-    with tools:
-        _tools(bench)
+    with st.container(key="what_if_readout", gap="small"):
         if result is not None:
-            export_menu(frame.debugger, params, result.table(), None)
+            step = bench.steps[bench.at]
+            step.outputs = tuple(result.outputs["after"])
+            step.decision = result.outputs["decision_after"].iloc[0] or ""
+            st.html(_readout(frame, result, bounds))
+        _tools(frame, bench, params, result)
     if result is not None:
+        frame.say(sentence(frame, result))
         features, log_odds = _choose(frame, bench)
         draw_cells(bench, frame.subject, result, features, frame.palette, log_odds=log_odds)
         draw_evidence(bench, frame.subject, result)
@@ -124,20 +120,22 @@ def sentence(frame: Frame, result: WhatIfResult) -> str:
     )
 
 
-def _tools(bench: Bench) -> None:
-    steps = len(bench.steps)
-    st.button(
-        "Undo", icon=":material/undo:", key="what_if_undo", disabled=bench.at == 0,
-        on_click=bench.go, args=(bench.at - 1,),
-    )  # fmt: skip
-    st.button(
-        "Redo", icon=":material/redo:", key="what_if_redo", disabled=bench.at + 1 >= steps,
-        on_click=bench.go, args=(bench.at + 1,),
-    )  # fmt: skip
-    st.button(
-        "Reset all", icon=":material/restart_alt:", key="what_if_reset", disabled=not bench.edits,
-        on_click=bench.put, args=({}, "all as in the file"),
-    )  # fmt: skip
+def _tools(frame: Frame, bench: Bench, params: WhatIfParams, result: WhatIfResult | None) -> None:
+    with st.container(key="what_if_tools", horizontal=True, gap="small"):
+        st.button(
+            "Undo", icon=":material/undo:", key="what_if_undo", disabled=bench.at == 0,
+            on_click=bench.go, args=(bench.at - 1,),
+        )  # fmt: skip
+        st.button(
+            "Redo", icon=":material/redo:", key="what_if_redo", disabled=bench.at + 1 >= len(bench.steps),
+            on_click=bench.go, args=(bench.at + 1,),
+        )  # fmt: skip
+        st.button(
+            "Reset all", icon=":material/restart_alt:", key="what_if_reset", disabled=not bench.edits,
+            on_click=bench.put, args=({}, "all as in the file"),
+        )  # fmt: skip
+        if result is not None:
+            export_menu(frame.debugger, params, result.table, None)
 
 
 def _choose(frame: Frame, bench: Bench) -> tuple[Sequence[str], bool]:
