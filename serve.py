@@ -43,6 +43,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from debuggers.debugger import all_debuggers
 from debuggers.errors import InputError
 
 APP = Path(__file__).with_name("app.py")
@@ -52,13 +53,15 @@ WARM = (
     "altair",
     "duckdb",
     "pandas",
-    "plotly.express",
+    "plotly.subplots",
     "pyarrow.parquet",
     "scipy.stats",
-    "sklearn.ensemble",
-    "sklearn.inspection",
+    "sklearn.neighbors",
     "statsmodels.nonparametric.smoothers_lowess",
     "statsmodels.stats.multitest",
+    "components.load_form",
+    "components.loader",
+    "components.page",
 )
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
@@ -271,6 +274,7 @@ def create_app(settings: Settings) -> st.App:
     async def lifespan(_: st.App) -> AsyncIterator[None]:
         for name in WARM:
             importlib.import_module(name)
+        all_debuggers()
         # Streamlit collects garbage after every run: without the libraries' objects that takes no time.
         gc.collect()
         gc.freeze()

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from components import state
-from components.text import interval, literal, number, percent
+from components.text import badge_text, interval, literal, number, percent
 from debuggers.cohort import MODEL_COLUMNS, Cohort, cohort_mask
 from debuggers.errors import BadPredicate
 from debuggers.statistics import Moments, difference
@@ -51,7 +51,7 @@ def cohort_bar(opened: state.Opened, subject: Subject) -> None:
             st.caption(_whole(subject), width="content")
         else:
             st.badge(
-                literal(_short(cohort.title)),
+                badge_text(_short(cohort.title)),
                 icon=":material/filter_alt:",
                 color="blue",
                 help=literal(cohort.predicate),

@@ -88,14 +88,33 @@ def answer(debugger: Debugger, subject: Subject, params: Params) -> Any:
     )
 
 
-def known_answer(debugger: Debugger, subject: Subject, params: Params) -> tuple[str, tuple[Finding, ...]]:
-    """Return "done", "failed" or "pending" with the findings that are there; starts to compute what is not."""
+@dataclass(frozen=True)
+class Answer:
+    """What a debugger has said so far.
+
+    Parameters
+    ----------
+    state : {"pending", "done", "failed"}
+    findings : tuple of Finding
+    problem : str
+        Why it failed, in one sentence.
+    """
+
+    state: str
+    findings: tuple[Finding, ...] = ()
+    problem: str = ""
+
+
+def known_answer(debugger: Debugger, subject: Subject, params: Params) -> Answer:
+    """Return what is known of an answer, without waiting; starts to compute what has not been asked."""
     job = desk().submit(answer_key(debugger, subject, params), lambda: debugger.run(subject, params))
     if not job.future.done():
-        return "pending", ()
-    if job.future.exception() is not None:
-        return "failed", ()
-    return "done", job.future.result().findings
+        return Answer("pending")
+    failure = None if job.future.cancelled() else job.future.exception()
+    if failure is None:
+        return Answer("done", job.future.result().findings)
+    sentence = str(failure) if isinstance(failure, InputError) else "open its page to see what happened."
+    return Answer("failed", problem="it was cancelled." if isinstance(failure, Cancelled) else sentence)
 
 
 def wait(key: tuple[Any, ...], work: Callable[[], Any], message: str) -> Any:

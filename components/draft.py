@@ -28,9 +28,13 @@ class Draft:
     ----------
     read : dict
         By role what was read, or the problem that it has, with the key of what it was read from.
+    uploads, names : dict
+        By role the file and its name.
     """
 
     read: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    uploads: dict[str, Any] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
 
     def get(self, role: str, key: Any, read: Callable[[], T]) -> T | InputError:
         """Return what `read` returns, or the problem; the same key is read once."""
@@ -44,7 +48,8 @@ class Draft:
 
     def drop(self, role: str) -> None:
         """Forget a role, whose file was taken away."""
-        self.read.pop(role, None)
+        for kept in (self.read, self.uploads, self.names):
+            kept.pop(role, None)
 
 
 def draft() -> Draft:
@@ -56,18 +61,29 @@ def draft() -> Draft:
     return kept
 
 
-def drafted_model(role: str, upload: Any | None, task: Task | None) -> Model | InputError | None:
-    """Return an uploaded model, as one for `task` where its file does not say, or what is wrong with it."""
+def kept_name(role: str) -> str:
+    """Return the name of the file that a role was last read from, "" without one."""
+    return draft().names.get(role, "")
+
+
+def take(role: str, upload: Any) -> None:
+    """Note that a role is to be read from an upload; leaving the page keeps it, removing the file drops it."""
+    draft().names[role] = upload.name
+    draft().uploads[role] = upload
+
+
+def drafted_model(role: str, task: Task | None) -> Model | InputError | None:
+    """Return the model of a role, as one for `task` where its file does not say, or what is wrong with it."""
+    upload = draft().uploads.get(role)
     if upload is None:
-        draft().drop(role)
         return None
     return draft().get(role, (upload.file_id, task), lambda: load_model(upload.getvalue(), upload.name, task=task))
 
 
-def drafted_table(role: str, upload: Any | None, options: ReadOptions) -> Table | InputError | None:
-    """Return an uploaded table, read as `options` say, or what is wrong with it."""
+def drafted_table(role: str, options: ReadOptions) -> Table | InputError | None:
+    """Return the table of a role, read as `options` say, or what is wrong with it."""
+    upload = draft().uploads.get(role)
     if upload is None:
-        draft().drop(role)
         return None
     return draft().get(role, (upload.file_id, options), lambda: read_table(upload.getvalue(), upload.name, options))
 

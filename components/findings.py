@@ -46,16 +46,6 @@ def open_finding(slug: str, finding: Finding) -> None:
         st.switch_page(path_of(slug), query_params=state.link())
 
 
-def ranked(findings: list[tuple[str, Finding]]) -> list[tuple[str, Finding]]:
-    """Return findings of all debuggers, the most severe and largest first."""
-
-    def rank(item: tuple[str, Finding]) -> tuple[bool, int, float]:
-        finding = item[1]
-        return (finding.confirmed is False, -finding.severity.rank, -float(finding.evidence.get("share_of_loss") or 0))
-
-    return sorted(findings, key=rank)
-
-
 def title_of(slug: str) -> str:
     """Return the title of a debugger."""
     return all_debuggers()[slug].title

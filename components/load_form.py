@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,22 +10,20 @@ import pandas as pd
 import streamlit as st
 
 from components import state
-from components.draft import drafted_model, drafted_table, edited
+from components.draft import draft, drafted_model, drafted_table, edited, kept_name, take
 from components.text import literal
 from debuggers.data.demos import all_demos
 from debuggers.data.options import DELIMITERS, ENCODINGS, ReadOptions
 from debuggers.data.reading import Table
 from debuggers.data.schema import Kind
 from debuggers.errors import InputError
-from debuggers.matching import Roles, Understanding, label_order
+from debuggers.guessing import likely_predictions, likely_target
+from debuggers.labels import label_order
+from debuggers.matching import Roles, Understanding
 from debuggers.models.model import Model
 from debuggers.task import Task
 
 AUTO, TASK_KEY = "find out", "load_task"
-LIKELY_TARGETS = re.compile(
-    r"(target|label|y|class|outcome|response|truth|default|churn(ed)?|survived|price)", re.IGNORECASE
-)
-LIKELY_PREDICTIONS = re.compile(r"(.*(pred|prob|score|y_?hat).*|p)", re.IGNORECASE)
 MAX_MATCHES = 40
 UPLOAD_LIMIT_MB = 1024
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -60,11 +57,29 @@ def show_problem(found: object) -> None:
         st.error(literal(found), icon=":material/error:")
 
 
+def _uploader(role: str, label: str, help_text: str) -> None:
+    """Draw an uploader; a file that was read stays when the person leaves the page and comes back."""
+    key = f"upload_{role}"
+
+    def changed() -> None:
+        state.remember(f"options_{role}", ReadOptions())
+        if state.widget(key) is None:
+            draft().drop(role)
+
+    upload = st.file_uploader(label, key=key, help=help_text, max_upload_size=UPLOAD_LIMIT_MB, on_change=changed)
+    if upload is not None:
+        take(role, upload)
+    elif kept_name(role):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"Kept from before: {literal(kept_name(role))}", width="content")
+            st.button("Remove", key=f"remove_{role}", icon=":material/close:", on_click=draft().drop, args=(role,))
+
+
 def upload_model(role: str, label: str, help_text: str) -> Model | InputError | None:
     """Draw an uploader for a model and return the model, its problem, or None."""
-    upload = st.file_uploader(label, key=f"upload_{role}", help=help_text, max_upload_size=UPLOAD_LIMIT_MB)
+    _uploader(role, label, help_text)
     with st.spinner("Reading the model in a process of its own"):
-        found = drafted_model(role, upload, chosen_task())
+        found = drafted_model(role, chosen_task())
     show_problem(found)
     if found is not None and not isinstance(found, InputError):
         _describe_model(found)
@@ -87,12 +102,12 @@ def _describe_model(model: Model) -> None:
 
 def upload_table(role: str, label: str, help_text: str) -> Table | InputError | None:
     """Draw an uploader for a table with its reading options, and return the table, its problem, or None."""
-    upload = st.file_uploader(label, key=f"upload_{role}", help=help_text, max_upload_size=UPLOAD_LIMIT_MB)
-    options = state.recall(f"options_{role}", ReadOptions()) if upload is not None else ReadOptions()
+    _uploader(role, label, help_text)
+    options = state.recall(f"options_{role}", ReadOptions())
     with st.spinner("Reading the table in a process of its own"):
-        found = drafted_table(role, upload, options)
+        found = drafted_table(role, options)
     show_problem(found)
-    if upload is not None:
+    if found is not None:
         if isinstance(found, Table):
             st.caption(
                 f":material/check: {found.format} · {len(found.frame):,} rows · {len(found.frame.columns)} columns"
@@ -169,24 +184,32 @@ def schema_editor(table: Table) -> Table:
 def roles_form(table: Table, model: Model | None) -> Roles:
     """Draw what files cannot say, with the best guess filled in, and return the roles."""
     columns = tuple(str(c) for c in table.frame.columns)
-    inputs = set(model.signature.features or ()) if model is not None else set()
-    free = [c for c in columns if c not in inputs]
+    likely = likely_target(table.frame, table.schema, model)
     first, second, third = st.columns(3)
     with first:
         target = st.selectbox(
-            "Target", columns, index=_guess(columns, free, LIKELY_TARGETS), placeholder="none",
+            "Target", columns, index=None if likely is None else columns.index(likely), placeholder="none",
+            **_kept("target", table),
             help="The column of the truth; none: only pages that need no truth work",
         )  # fmt: skip
         tasks = (AUTO, *(str(t) for t in Task))
-        st.selectbox("Task", tasks, help="What the model predicts, where its file does not say", key=TASK_KEY)
+        st.selectbox(
+            "Task",
+            tasks,
+            help="What the model predicts, where its file does not say",
+            key=TASK_KEY,
+            persist_state="session",
+        )
     with second:
-        guess = [c for c in free if LIKELY_PREDICTIONS.fullmatch(c) and c != target][:1] if model is None else []
+        guess = likely_predictions(table.schema, target)[:1] if model is None else []
         predictions = st.multiselect(
-            "Columns of predictions", [c for c in columns if c != target], default=guess,
+            "Columns of predictions", [c for c in columns if c != target], default=guess, **_kept("predictions", table),
             help="Without a model file: one value, one probability of the positive class, one label, or one "
             "probability per class",
         )  # fmt: skip
-        sensitive = st.multiselect("Sensitive columns", columns, help="Their groups are compared on every page")
+        sensitive = st.multiselect(
+            "Sensitive columns", columns, help="Their groups are compared", **_kept("sensitive", table)
+        )
     with third:
         row_id = st.selectbox("Row id", columns, index=None, placeholder="none")
         ignore = st.multiselect("Columns to ignore", [c for c in columns if c != target])
@@ -205,11 +228,9 @@ def roles_form(table: Table, model: Model | None) -> Roles:
     return replace(roles, classes=_classes(table, model, roles))
 
 
-def _guess(columns: Sequence[str], free: Sequence[str], pattern: re.Pattern[str]) -> int | None:
-    """Return the position of the likeliest column: the only one left, one of a telling name, else the last one left."""
-    likely = [c for c in free if pattern.fullmatch(c)] or [c for c in free if pattern.search(c)]
-    chosen = free[0] if len(free) == 1 else likely[0] if likely else free[-1] if free else None
-    return None if chosen is None else list(columns).index(chosen)
+def _kept(role: str, table: Table) -> dict[str, Any]:
+    """Return what makes a widget keep its value while the person is elsewhere; another table begins anew."""
+    return {"key": f"load_{role}:{table.name}:{len(table.frame.columns)}", "persist_state": "session"}
 
 
 def _classes(table: Table, model: Model | None, roles: Roles) -> tuple[str, ...] | None:

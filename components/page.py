@@ -113,10 +113,10 @@ class Frame:
         """Set a parameter for the next run, as a click on a chart or a table does."""
         set_param(self.debugger.slug, name, value)
 
-    def choose_cohort(self, cohort: Cohort) -> None:
-        """Make a cohort the active one, as a click on a chart does, and draw the page anew."""
-        if state.cohort() != cohort:
-            state.set_cohort(cohort)
+    def follow(self, chosen: Cohort | None) -> None:
+        """Make what was selected in a chart or a table the cohort, and draw the page anew; None: nothing was."""
+        if chosen is not None:
+            state.set_cohort(chosen)
             st.rerun()
 
     def answer(self, params: Params, subject: Subject | None = None) -> Any:
@@ -173,8 +173,9 @@ class Frame:
             st.plotly_chart(figure, key=key, config=config, theme=None, alt=alt)
             return {}
         picked = st.plotly_chart(
-            figure, key=key, config=config, theme=None, alt=alt, on_select="rerun", selection_mode=cast("Any", select)
-        )
+            figure, key=_key_for_now(key), config=config, theme=None, alt=alt,
+            on_select="rerun", selection_mode=cast("Any", select),
+        )  # fmt: skip
         return dict(cast("Any", picked).get("selection", {}))
 
     def table(
@@ -186,8 +187,9 @@ class Frame:
             st.dataframe(table, key=key, hide_index=True, column_config=config)
             return []
         picked = st.dataframe(
-            table, key=key, hide_index=True, column_config=config, on_select="rerun", selection_mode="single-row"
-        )
+            table, key=_key_for_now(key), hide_index=True, column_config=config,
+            on_select="rerun", selection_mode="single-row",
+        )  # fmt: skip
         return list(cast("Any", picked).get("selection", {}).get("rows", []))
 
     def close(self, params: Params, table: pd.DataFrame) -> None:
@@ -200,6 +202,12 @@ class Frame:
         """Draw how to read the page; of a page that draws its export menu itself."""
         with st.expander("How to read this", icon=":material/menu_book:"):
             st.markdown(reading(self.debugger))
+
+
+def _key_for_now(key: str) -> str:
+    """Return another key for each cohort: what was selected before must not come back when the cohort changes."""
+    cohort = state.cohort()
+    return key if cohort is None else f"{key}@{cohort.predicate}"
 
 
 def tidy_columns(table: pd.DataFrame) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def _feature(declared: Declared, spec: Feature, subject: Subject, common: dict[s
     names = subject.test.features if spec.among == "features" else tuple(str(c) for c in subject.test.table.columns)
     index = names.index(declared.default) if declared.default in names else None if declared.optional else 0
     chosen: str | None = st.selectbox(
-        _label(declared), names, index=index, placeholder="all" if declared.optional else "", width=240, **common
+        _label(declared), names, index=index, placeholder=spec.nothing, width=240, **common
     )
     return chosen
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components.compute import known_answer
-from components.findings import finding_card, ranked
+from components.compute import Answer, known_answer
+from components.findings import finding_card, title_of
 from components.text import literal
-from debuggers.debugger import Finding
-from debuggers.scan import scanned_debuggers
+from debuggers.scan import ranked, scanned_debuggers
 from debuggers.subject import Subject
 
 POLL_SECONDS = 0.7
@@ -17,56 +16,56 @@ SHOWN = 4
 
 def findings_so_far(subject: Subject) -> None:
     """Draw the findings that are there, say what is still being computed, and look again until all have answered."""
-    pending = _draw_if_done(subject)
-    if pending:
+    answers = _collect(subject)
+    if any(answer.state == "pending" for answer in answers.values()):
         _polling(subject)
-
-
-def _draw_if_done(subject: Subject) -> bool:
-    found, pending = _collect(subject)
-    if not pending:
-        _draw(subject, found, pending)
-    return bool(pending)
+    else:
+        _draw(subject, answers)
 
 
 @st.fragment(run_every=POLL_SECONDS)
 def _polling(subject: Subject) -> None:
-    found, pending = _collect(subject)
-    if not pending:
+    answers = _collect(subject)
+    if all(answer.state != "pending" for answer in answers.values()):
         st.rerun()
-    _draw(subject, found, pending)
+    _draw(subject, answers)
 
 
-def _collect(subject: Subject) -> tuple[list[tuple[str, Finding]], list[str]]:
-    found: list[tuple[str, Finding]] = []
-    pending = []
-    for debugger in scanned_debuggers():
-        if debugger.obstacle(subject) is None:
-            state, findings = known_answer(debugger, subject, debugger.params())
-            if state == "pending":
-                pending.append(debugger.title)
-            found += [(debugger.slug, f) for f in findings]
-    return found, pending
+def _collect(subject: Subject) -> dict[str, Answer]:
+    """Return what each debugger that applies has answered so far, by slug; starts those that have not been asked."""
+    return {
+        debugger.slug: known_answer(debugger, subject, debugger.params())
+        for debugger in scanned_debuggers()
+        if debugger.obstacle(subject) is None
+    }
 
 
-def _draw(subject: Subject, found: list[tuple[str, Finding]], pending: list[str]) -> None:
+def _draw(subject: Subject, answers: dict[str, Answer]) -> None:
     st.subheader("What the scan found", anchor=False)
-    cards = list(enumerate(ranked(found)))
+    cards = list(enumerate(ranked([(slug, f) for slug, answer in answers.items() for f in answer.findings])))
     for i, (slug, finding) in cards[:SHOWN]:
         finding_card(slug, finding, number_of=i)
     if len(cards) > SHOWN:
         with st.expander(f"{len(cards) - SHOWN} more"):
             for i, (slug, finding) in cards[SHOWN:]:
                 finding_card(slug, finding, number_of=i)
-    if pending:
-        st.caption(f":material/hourglass: Still looking: {', '.join(pending)}.")
-        st.skeleton(height=60)
-        return
-    with_findings = {slug for slug, _ in found}
-    passed = [d.title for d in scanned_debuggers() if d.obstacle(subject) is None and d.slug not in with_findings]
-    if passed:
-        st.caption(f":material/check: Nothing found by {', '.join(passed)}.")
+    _outcome(answers)
     for debugger in scanned_debuggers():
         reason = debugger.obstacle(subject)
         if reason is not None:
             st.caption(f":material/block: {debugger.title}: {literal(reason)}")
+
+
+def _outcome(answers: dict[str, Answer]) -> None:
+    """Say which debuggers are still at work, which found nothing, and which failed, and why."""
+    by_state: dict[str, list[str]] = {}
+    for slug, answer in answers.items():
+        if not answer.findings:
+            by_state.setdefault(answer.state, []).append(title_of(slug))
+        if answer.state == "failed":
+            st.caption(f":material/error: {title_of(slug)} could not answer: {literal(answer.problem)}")
+    if "done" in by_state:
+        st.caption(f":material/check: Nothing found by {', '.join(by_state['done'])}.")
+    if "pending" in by_state:
+        st.caption(f":material/hourglass: Still looking: {', '.join(by_state['pending'])}.")
+        st.skeleton(height=60)

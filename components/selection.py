@@ -34,8 +34,9 @@ def box_cohort(selection: Mapping[str, Any], x: str, y: str, label: str) -> Coho
     shape = shapes[0]
     bounds = []
     for name, values in ((x, shape["x"]), (y, shape["y"])):
-        low, high = min(values), max(values)
-        bounds.append(f"{name} BETWEEN {sql_value(float(low))} AND {sql_value(float(high))}")
+        # Six digits are finer than a hand can draw, and short enough to read.
+        low, high = (float(f"{end:.6g}") for end in (min(values), max(values)))
+        bounds.append(f"{name} BETWEEN {sql_value(low)} AND {sql_value(high)}")
     return Cohort(" AND ".join(bounds), label)
 
 

@@ -22,6 +22,17 @@ def literal(text: object) -> str:
     return _DIRECTIVE.sub(":\u2060", _MARKDOWN.sub(r"\\\1", one_line))
 
 
+def badge_text(text: object) -> str:
+    r"""Return `text` so that ``st.badge``, which escapes square brackets by itself, shows it as it is.
+
+    Examples
+    --------
+    >>> badge_text("age in [30, 40)")
+    'age in [30, 40\\)'
+    """
+    return literal(text).replace(r"\[", "[").replace(r"\]", "]")
+
+
 def plotly_text(text: object, limit: int = 80) -> str:
     """Return `text` so that plotly, which reads a little HTML, shows it as it is.
 

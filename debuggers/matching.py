@@ -20,8 +20,9 @@ from debuggers.errors import (
     MissingColumn,
     NoPredictions,
 )
-from debuggers.models.estimator import label_text
+from debuggers.labels import encode, label_order
 from debuggers.models.model import Model
+from debuggers.recorded import recorded_scores
 from debuggers.subject import Bound, Dataset, Subject, table_fingerprint
 from debuggers.task import Task
 
@@ -324,7 +325,10 @@ class _Builder:
         assert self.task is not None
         bound = None if self.model is None or self.match is None else self._bind(self.model, self.match)
         test = self._dataset("test table", self.test, bound)
-        recorded = None if bound is not None else self._recorded(test)
+        recorded = None
+        if bound is None:
+            recorded, note = recorded_scores(test.table[list(self.roles.predictions)], self.task, self.classes)
+            self.notes += [note] if note else []
         subject = Subject(
             name=self.name,
             task=self.task,
@@ -336,6 +340,7 @@ class _Builder:
             classes=self.classes,
             sensitive=self.roles.sensitive,
             threshold=self.roles.threshold,
+            predictions=self.roles.predictions,
         )
         if bound is not None:
             bound.predict(test.table.head(TRIAL_ROWS))
@@ -423,72 +428,3 @@ class _Builder:
         if match.missing:
             raise self.problems.pop()
         return self._bind(self.benchmark, match)
-
-    def _recorded(self, test: Dataset) -> Floats:
-        columns = test.table[list(self.roles.predictions)]
-        if self.task is Task.MULTICLASS and len(self.roles.predictions) > 1:
-            ordered = [_column_of_class(c, self.roles.predictions, i) for i, c in enumerate(self.classes)]
-            return _probabilities(columns[ordered].to_numpy(dtype=np.float64, na_value=np.nan), self.name)
-        column = columns.iloc[:, 0]
-        if self.task is Task.REGRESSION:
-            values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-            return _finite(values, str(column.name))
-        numeric = pd.api.types.is_numeric_dtype(column)
-        if self.task is Task.BINARY and numeric and not pd.api.types.is_bool_dtype(column):
-            values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-            if np.nanmin(values) >= 0 and np.nanmax(values) <= 1:
-                return _finite(values, str(column.name))
-        return self._hard(column)
-
-    def _hard(self, column: pd.Series) -> Floats:
-        """Turn decided labels into probabilities of 0 and 1."""
-        codes = _finite(encode(column, self.classes), str(column.name))
-        self.notes.append(f"{column.name} holds decisions, not probabilities: log loss and calibration say little.")
-        if self.task is Task.BINARY:
-            return codes
-        return np.eye(len(self.classes))[codes.astype(np.intp)]
-
-
-def label_order(column: pd.Series) -> tuple[str, ...]:
-    """Return the different labels of a column as text, numbers by size and texts by alphabet."""
-    values = column.dropna().unique()
-    try:
-        ordered = sorted(values)
-    except TypeError:
-        ordered = sorted(values, key=str)
-    return tuple(dict.fromkeys(label_text(v) for v in ordered))
-
-
-def encode(column: pd.Series, classes: tuple[str, ...]) -> Floats:
-    """Return the position of each label among `classes`, NaN where it is none of them."""
-    codes = {c: float(i) for i, c in enumerate(classes)}
-    if set(classes) == {"0", "1"}:
-        codes |= {"False": codes["0"], "True": codes["1"]}
-    if set(classes) == {"False", "True"}:
-        codes |= {"0": codes["False"], "1": codes["True"]}
-    seen = {value: codes.get(label_text(value), np.nan) for value in column.dropna().unique()}
-    return np.asarray(column.map(seen).to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
-
-
-def _column_of_class(label: str, columns: tuple[str, ...], position: int) -> str:
-    """Return the column that holds the probability of a class: the one that ends with its label, else by position."""
-    named = [c for c in columns if re.search(rf"(^|[\W_]){re.escape(label)}$", c)]
-    if len(named) == 1:
-        return named[0]
-    if position >= len(columns):
-        raise MissingColumn(label, "probability", columns)
-    return columns[position]
-
-
-def _finite(values: Floats, name: str) -> Floats:
-    bad = int((~np.isfinite(values)).sum())
-    if bad:
-        raise BadModelOutput(name, f"{bad:,} of {len(values):,} values are missing, infinite or unknown")
-    return values
-
-
-def _probabilities(values: Floats, name: str) -> Floats:
-    _finite(values.ravel(), name)
-    if values.min() < 0 or values.max() > 1 or np.abs(values.sum(axis=1) - 1).max() > 1e-3:
-        raise BadModelOutput(name, "the probability columns are not between 0 and 1 with a sum of 1 in each row")
-    return values

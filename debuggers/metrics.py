@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special, stats
 
 from debuggers.statistics import CONFIDENCE, Estimate, auc, mean, share
 from debuggers.task import Task
@@ -72,6 +72,22 @@ def error(task: Task, y: Codes, scores: Floats, threshold: float) -> Floats:
         return np.asarray(np.abs(y - scores), dtype=np.float64)
     wrong: npt.NDArray[np.bool_] = decide(task, scores, threshold) != y
     return wrong.astype(np.float64)
+
+
+def expected(task: Task, scores: Floats, threshold: float) -> tuple[Floats, Floats] | None:
+    """Return the loss and the error that each row would have on average if the model's probabilities were right.
+
+    Returns
+    -------
+    tuple of ndarray of shape (n,), or None
+        The entropy of the row's probabilities, and the probability of the classes not decided for; None for a
+        regressor, which says nothing of its own certainty.
+    """
+    if task is Task.REGRESSION:
+        return None
+    p = np.stack([1 - scores, scores], axis=1) if scores.ndim == 1 else scores
+    chosen = decide(task, scores, threshold).astype(np.intp)[:, None]
+    return special.entr(p).sum(axis=1), 1 - np.take_along_axis(p, chosen, axis=1)[:, 0]
 
 
 def residual(task: Task, y: Codes, scores: Floats) -> Floats:

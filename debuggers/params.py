@@ -72,11 +72,14 @@ class Feature:
     ----------
     among : {"features", "columns"}
         The model's features, or every column of the table.
+    nothing : str
+        What None is called on screen.
     """
 
     help: str = ""
     among: Literal["features", "columns"] = "features"
     label: str = ""
+    nothing: str = "none"
     expected: str = "the name of a column"
 
     def allows(self, value: object) -> bool:

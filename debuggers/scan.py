@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,11 +75,10 @@ def scan(subject: Subject) -> Scan:
                     passed.append(debugger.slug)
         if reason is not None:
             not_applicable.append((debugger.slug, reason))
-    ordered = tuple(sorted(findings, key=_rank))
-    return Scan(subject, ordered, tuple(passed), tuple(not_applicable), time.perf_counter() - started)
+    return Scan(subject, ranked(findings), tuple(passed), tuple(not_applicable), time.perf_counter() - started)
 
 
-def ranked(findings: Iterator[tuple[str, Finding]]) -> tuple[tuple[str, Finding], ...]:
+def ranked(findings: Iterable[tuple[str, Finding]]) -> tuple[tuple[str, Finding], ...]:
     """Return findings of several debuggers, the most severe and largest first."""
     return tuple(sorted(findings, key=_rank))
 

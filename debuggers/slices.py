@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -21,12 +22,23 @@ class Op(StrEnum):
 
     EQUAL = "="
     ONE_OF = "one of"
+    NONE_OF = "none of"
     LESS = "<"
     LESS_EQUAL = "<="
     GREATER = ">"
     GREATER_EQUAL = ">="
     IN = "in"  # the half-open interval [low, high)
     MISSING = "is missing"
+    KNOWN = "is known"
+
+
+COMPARISONS: dict[Op, Callable[[Any, Any], Any]] = {
+    Op.EQUAL: operator.eq,
+    Op.LESS: operator.lt,
+    Op.LESS_EQUAL: operator.le,
+    Op.GREATER: operator.gt,
+    Op.GREATER_EQUAL: operator.ge,
+}
 
 
 @dataclass(frozen=True)
@@ -39,8 +51,8 @@ class Literal:
         Column of the table.
     op : Op
     value : object
-        A number, text or boolean; for `Op.IN` a pair (low, high), low included; for `Op.ONE_OF` a tuple; for
-        `Op.MISSING` None.
+        A number, text or boolean; for `Op.IN` a pair (low, high), low included; for `Op.ONE_OF` and
+        `Op.NONE_OF` a tuple; for `Op.MISSING` and `Op.KNOWN` None.
 
     Examples
     --------
@@ -60,10 +72,14 @@ class Literal:
         match self.op:
             case Op.MISSING:
                 return f"{self.feature} is missing"
+            case Op.KNOWN:
+                return f"{self.feature} is known"
             case Op.IN:
                 return f"{self.feature} in [{readable(self.value[0])}, {readable(self.value[1])})"
             case Op.ONE_OF:
                 return f"{self.feature} in {{{', '.join(readable(v) for v in self.value)}}}"
+            case Op.NONE_OF:
+                return f"{self.feature} not in {{{', '.join(readable(v) for v in self.value)}}}"
             case _:
                 return f"{self.feature} {self.op} {readable(self.value)}"
 
@@ -74,10 +90,14 @@ class Literal:
         match self.op:
             case Op.MISSING:
                 return f"{column} IS NULL"
+            case Op.KNOWN:
+                return f"{column} IS NOT NULL"
             case Op.IN:
                 return f"{column} >= {sql_value(self.value[0])} AND {column} < {sql_value(self.value[1])}"
             case Op.ONE_OF:
                 return f"{column} IN ({', '.join(sql_value(v) for v in self.value)})"
+            case Op.NONE_OF:
+                return f"{column} NOT IN ({', '.join(sql_value(v) for v in self.value)})"
             case _:
                 return f"{column} {self.op} {sql_value(self.value)}"
 
@@ -87,20 +107,16 @@ class Literal:
         match self.op:
             case Op.MISSING:
                 found = column.isna()
-            case Op.EQUAL:
-                found = column == self.value
+            case Op.KNOWN:
+                found = column.notna()
             case Op.ONE_OF:
                 found = column.isin(self.value)
-            case Op.LESS:
-                found = column < self.value
-            case Op.LESS_EQUAL:
-                found = column <= self.value
-            case Op.GREATER:
-                found = column > self.value
-            case Op.GREATER_EQUAL:
-                found = column >= self.value
+            case Op.NONE_OF:
+                found = ~column.isin(self.value) & column.notna()
             case Op.IN:
                 found = (column >= self.value[0]) & (column < self.value[1])
+            case _:
+                found = COMPARISONS[self.op](column, self.value)
         return np.asarray(found.fillna(False), dtype=bool)
 
     def as_dict(self) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.multitest import fdrcorrection
 
 Floats = npt.NDArray[np.float64]
 CONFIDENCE = 0.95
@@ -178,6 +178,20 @@ def welch_greater(a: Moments, b: Moments) -> float:
     return float(result.pvalue)
 
 
+def welch_t(a: Moments, b: Moments) -> float:
+    """Return Welch's t statistic of the mean of `a` against that of `b`; NaN where `welch_greater` is."""
+    if a.n < 2 or b.n < 2 or (a.deviation == 0 and b.deviation == 0):
+        return np.nan
+    return float((a.mean - b.mean) / np.sqrt(a.deviation**2 / a.n + b.deviation**2 / b.n))
+
+
+def t_greater(a: Moments) -> float:
+    """Return the one-sided p value of Student's test that the mean of `a` is greater than 0; NaN without a spread."""
+    if a.n < 2 or a.deviation == 0:
+        return np.nan
+    return float(stats.t.sf(a.mean / (a.deviation / np.sqrt(a.n)), a.n - 1))
+
+
 def difference(a: Moments, b: Moments) -> Estimate:
     """Estimate the difference of two means with Welch's interval."""
     value = a.mean - b.mean
@@ -198,7 +212,7 @@ def benjamini_hochberg(p_values: Sequence[float]) -> Floats:
     ----------
     Benjamini and Hochberg (1995), Journal of the Royal Statistical Society B 57, 289-300.
     """
-    return _adjusted(p_values, "fdr_bh")
+    return _adjusted(p_values, lambda p: np.asarray(fdrcorrection(p)[1], dtype=np.float64))
 
 
 def holm(p_values: Sequence[float]) -> Floats:
@@ -207,16 +221,28 @@ def holm(p_values: Sequence[float]) -> Floats:
     References
     ----------
     Holm (1979), Scandinavian Journal of Statistics 6, 65-70.
+
+    Examples
+    --------
+    >>> holm([0.04, 0.01, 0.02]).tolist()
+    [0.04, 0.03, 0.04]
     """
-    return _adjusted(p_values, "holm")
+    return _adjusted(p_values, _holm)
 
 
-def _adjusted(p_values: Sequence[float], method: str) -> Floats:
+def _holm(p: Floats) -> Floats:
+    # Not statsmodels' multipletests: it collects all garbage at each call, which takes 0.1 s and more in a server.
+    order = np.argsort(p)
+    steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    return np.minimum(steps, 1.0)[np.argsort(order)]
+
+
+def _adjusted(p_values: Sequence[float], adjust: Callable[[Floats], Floats]) -> Floats:
     p = np.asarray(p_values, dtype=np.float64)
     out = np.full(p.shape, np.nan)
     known = np.isfinite(p)
     if known.any():
-        out[known] = multipletests(p[known], method=method)[1]
+        out[known] = adjust(p[known])
     return out
 
 

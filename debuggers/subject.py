@@ -134,6 +134,8 @@ class Subject:
         A binary classifier says "positive" above it.
     notes : tuple of str
         What was done to the data on the way in, for the reader.
+    predictions : tuple of str
+        Columns of the table that hold recorded predictions.
     """
 
     name: str
@@ -147,6 +149,7 @@ class Subject:
     sensitive: tuple[str, ...] = ()
     threshold: float = 0.5
     notes: tuple[str, ...] = ()
+    predictions: tuple[str, ...] = ()
 
     # --- what the model says ---
 

@@ -72,14 +72,14 @@ elif len(result.surface):
     surface = result.surface[result.surface["output"] == output]
     low, high = surface["pdp"].min(), surface["pdp"].max()
     frame.say(f"{literal(feature)} and {literal(other)} move the mean from {number(low)} to {number(high)}.")
-    numeric = surface[["x", "y"]].map(lambda v: isinstance(v, int | float)).all(axis=None)
+    numeric = all(subject.test.schema[name].kind.is_numeric for name in (feature, other) if name)
     frame.chart(
-        surface_figure(surface, frame.palette, title=title, solid=solid and bool(numeric)),
+        surface_figure(surface, frame.palette, title=title, solid=solid and numeric),
         key="effects_surface",
         alt=f"Mean prediction over {feature} and {other}",
     )
     if solid and not numeric:
-        st.caption("A surface in space needs two numeric features without missing values; this is the heat map.")
+        st.caption("A surface in space needs two numeric features; this is the heat map.")
     st.caption(f"Mean over {min(result.sampled, 1_000):,} of {result.total:,} rows, drawn at random with a fixed seed.")
     frame.table(surface.assign(x=surface["x"].map(value_text), y=surface["y"].map(value_text)), key="effects_cells")
 else:
@@ -100,7 +100,7 @@ else:
         key="effects_curve",
         alt=f"Mean prediction along {feature}",
     )
-    st.caption(f"Mean over {sampled}. At most {MAX_DRAWN} single rows are drawn.")
+    st.caption(f"Mean over {sampled}." + (f" At most {MAX_DRAWN} single rows are drawn." if ordered else ""))
     if feature in result.left_out:
         st.caption(f"{result.left_out[feature]:,} rarer categories are not tried.")
     shown = curves.drop(columns=["feature", "output"])

@@ -104,8 +104,7 @@ if by is not None:
     if result.left_out:
         st.caption(f"{result.left_out:,} rarer values are not shown.")
     frame.table(result.groups.drop(columns="sql"), key="overview_group_table")
-    for point in picked.get("points", [])[:1]:
-        group = result.groups.iloc[point["point_index"]]
-        frame.choose_cohort(Cohort(group["sql"], group["group"]))
+    clicked = [result.groups.iloc[point["point_index"]] for point in picked.get("points", [])[:1]]
+    frame.follow(Cohort(clicked[0]["sql"], clicked[0]["group"]) if clicked else None)
 
 frame.close(params, result.scores)

@@ -33,9 +33,11 @@ if len(result.groups):
     st.caption("Mean over all rows of a value with its 95 % interval; at most the 30 most frequent values.")
 else:
     active = frozenset(subject.test.rows[frame.mask].tolist()) if frame.mask is not None else frozenset()
+    part: ResidualsResult | None = frame.answer(params, frame.cohort) if frame.cohort is not None else None
     drawn = cloud_figure(
-        result.points, result.cells, result.trend, frame.palette, axis=result.axis, title=title, active=active
-    )
+        result.points, result.cells, result.trend, frame.palette, axis=result.axis, title=title, active=active,
+        cohort=None if part is None else part.trend,
+    )  # fmt: skip
     selection = frame.chart(
         drawn, key=f"residuals_cloud_{against}_{kind}_{feature}", alt=f"Residuals along {result.axis}",
         select=("points", "box", "lasso"),
@@ -50,8 +52,7 @@ else:
     chosen = (
         selected_cohort(selection, along, "model.residual") if kind == "plain" else selected_cohort(selection, None, "")
     )
-    if chosen is not None:
-        frame.choose_cohort(chosen)
+    frame.follow(chosen)
 
 left, right = st.columns(2)
 with left:
@@ -77,9 +78,8 @@ st.caption(
     f"The {len(table):,} largest of {result.total:,} absolute residuals with all columns of their rows; "
     f"the export holds {len(result.worst):,}. A click on a row makes it the cohort."
 )
-if picked:
-    row = int(table["row"].iloc[picked[0]])
-    frame.choose_cohort(rows_cohort([row], f"row {row}"))
+row = int(table["row"].iloc[picked[0]]) if picked else None
+frame.follow(None if row is None else rows_cohort([row], f"row {row}"))
 if result.total > MAX_POINTS and len(result.groups) == 0:
     st.caption(f"Past {MAX_POINTS:,} rows the cloud is drawn as cells.")
 

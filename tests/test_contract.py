@@ -71,6 +71,7 @@ def test_a_debugger_is_documented_and_has_a_page(debugger: Debugger) -> None:
     assert debugger.section in navigation.SECTIONS
     assert "How to read" in debugger.reading
     assert "When it misleads" in debugger.reading
+    assert ">>> " in debugger.reading
     assert navigation.path_of(debugger.slug).exists()
     for declared in debugger.params.declared():
         assert declared.spec.help, f"{debugger.slug}.{declared.name} has no help"

@@ -29,9 +29,9 @@ def literals(draw: st.DrawFn) -> Literal:
     op = draw(st.sampled_from(list(Op)))
     feature = draw(st.sampled_from(["n", 'a"b', "城市"]))
     value: Any = draw(TEXTS if feature == "城市" else st.floats(-3, 3))
-    if op is Op.MISSING:
+    if op in (Op.MISSING, Op.KNOWN):
         return Literal(feature, op)
-    if op is Op.ONE_OF:
+    if op in (Op.ONE_OF, Op.NONE_OF):
         return Literal(feature, op, (value,))
     if op is Op.IN or feature == "城市":
         return Literal("n", Op.IN, tuple(sorted((draw(st.floats(-3, 3)), draw(st.floats(-3, 3))))))

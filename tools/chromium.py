@@ -58,7 +58,9 @@ def wait_until_idle(page: Page, timeout: float = 60_000) -> None:
     timeout : float
         In milliseconds.
     """
-    busy = '[data-testid="stSkeleton"], [data-testid="stSpinner"], [data-stale="true"]'
+    busy = (
+        '[data-testid="stSkeleton"], [data-testid="stSkeletonElement"], [data-testid="stSpinner"], [data-stale="true"]'
+    )
     idle = '[data-testid="stApp"][data-test-script-state="notRunning"][data-test-connection-state="CONNECTED"]'
     page.locator(f"{idle}:not(:has({busy}))").wait_for(timeout=timeout)
 

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from components.charts.theme import FONT, Palette, figure, scale
-from components.text import number, plotly_text
+from components.text import number, plotly_text, value_text
 
 THIN_SUPPORT = 0.01
 MISSING = "missing"
@@ -220,31 +220,35 @@ def surface_figure(surface: pd.DataFrame, palette: Palette, *, title: str, solid
         In space; both features have to be numbers.
     """
     x, y = plotly_text(surface["feature"].iloc[0]), plotly_text(surface["other"].iloc[0])
-    names = {c: surface[c].map(lambda v: MISSING if v is None or v != v else v) for c in ("x", "y")}  # noqa: PLR0124
-    wide = surface.assign(x=names["x"], y=names["y"]).pivot_table(
+    if solid:
+        surface = surface[surface["x"].notna() & surface["y"].notna()]
+    wide = surface.assign(x=_named(surface["x"]), y=_named(surface["y"])).pivot_table(
         index="y", columns="x", values="pdp", sort=False, aggfunc="first"
     )
     plot = figure(palette, height=520, x=x, y=y, legend=False)
-    colours = {"colorscale": scale(palette.sequential), "colorbar": {"title": {"text": plotly_text(title, 30)}}}
+    bar = {"title": {"text": plotly_text(title, 30)}, "outlinewidth": 0, "thickness": 14}
+    colours = {"colorscale": scale(palette.sequential), "colorbar": bar}
     if solid:
         plot.add_surface(x=wide.columns.to_list(), y=wide.index.to_list(), z=wide.to_numpy(), **colours)
         axis = {"gridcolor": palette.line, "backgroundcolor": "rgba(0,0,0,0)", "color": palette.muted}
-        plot.update_layout(
-            scene={
-                "xaxis": axis | {"title": {"text": x}},
-                "yaxis": axis | {"title": {"text": y}},
-                "zaxis": axis | {"title": {"text": plotly_text(title, 30)}},
-            },
-            dragmode="orbit",
-        )
+        titles = {"xaxis": x, "yaxis": y, "zaxis": plotly_text(title, 30)}
+        scene = {a: axis | {"title": {"text": t}} for a, t in titles.items()}
+        plot.update_layout(scene=scene | {"camera": {"eye": {"x": -1.5, "y": -1.7, "z": 0.9}}}, dragmode="orbit")
         return plot
-    as_text = not all(pd.api.types.is_number(v) for v in [*wide.columns, *wide.index])
     plot.add_heatmap(
-        x=[plotly_text(v, 20) if as_text else v for v in wide.columns],
-        y=[plotly_text(v, 20) if as_text else v for v in wide.index],
-        z=wide.to_numpy(), hovertemplate="%{x}, %{y}: %{z:.4g}<extra></extra>", **colours,
-    )  # fmt: skip
+        x=wide.columns, y=wide.index, z=wide.to_numpy(), hovertemplate="%{x}, %{y}: %{z:.4g}<extra></extra>", **colours
+    )
+    # Numbers as text would be put on a numeric axis again, and "missing" with them.
+    plot.update_xaxes(type=None if pd.api.types.is_numeric_dtype(wide.columns) else "category")
+    plot.update_yaxes(type=None if pd.api.types.is_numeric_dtype(wide.index) else "category")
     return plot
+
+
+def _named(values: pd.Series) -> pd.Series:
+    """Return numbers as they are where all are numbers, else every value as text that is safe for plotly."""
+    if values.map(lambda v: isinstance(v, int | float) and not isinstance(v, bool)).all() and values.notna().all():
+        return values.astype(float)
+    return values.map(lambda v: plotly_text(value_text(v), 20))
 
 
 def _faded(colour: str, alpha: float) -> str:

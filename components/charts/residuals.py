@@ -19,6 +19,7 @@ def cloud_figure(
     axis: str,
     title: str,
     active: frozenset[int] = frozenset(),
+    cohort: pd.DataFrame | None = None,
 ) -> go.Figure:
     """Draw residuals along a numeric axis with their trend; cells instead of points where there are too many rows.
 
@@ -31,6 +32,8 @@ def cloud_figure(
         What lies along the axis, and which residual.
     active : frozenset of int
         Rows of the active cohort among the points.
+    cohort : DataFrame, optional
+        The trend of the active cohort alone.
     """
     plot = figure(palette, height=480, x=plotly_text(axis), y=plotly_text(title))
     if len(cells):
@@ -51,6 +54,11 @@ def cloud_figure(
         plot.add_scatter(
             x=trend["x"], y=trend["residual"], mode="lines", name="trend (LOWESS)", hoverinfo="skip",
             line={"color": palette.error, "width": 3},
+        )  # fmt: skip
+    if cohort is not None and len(cohort):
+        plot.add_scatter(
+            x=cohort["x"], y=cohort["residual"], mode="lines", name="trend of the cohort", hoverinfo="skip",
+            line={"color": palette.cohort, "width": 3},
         )  # fmt: skip
     plot.update_layout(dragmode="select")
     return plot

@@ -99,6 +99,7 @@ def figure(palette: Palette, *, height: int = HEIGHT, x: str = "", y: str = "", 
         "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font": {"size": 12}},
         "hoverlabel": {"font": {"family": FONT, "size": 12}},
         "colorway": list(palette.series),
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": palette.muted, "activecolor": palette.cohort},
         "dragmode": False,
         "uirevision": "keep",
     }

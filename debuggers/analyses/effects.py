@@ -27,7 +27,7 @@ GALLERY_POINTS = 12
 class EffectsParams(Params):
     """What to draw."""
 
-    feature: Annotated[str | None, Feature("The feature to look at; none: all of them, ordered by range")] = None
+    feature: Annotated[str | None, Feature("The one to look at; without one all, by range", nothing="all")] = None
     other: Annotated[str | None, Feature("A second feature, for a surface of both", label="Second feature")] = None
     scale: Annotated[str, Choice(("probability", "log-odds"), "Scale of a classifier's output")] = "probability"
     points: Annotated[int, Range(5, 60, "Values per feature", label="Values")] = 25
@@ -101,6 +101,17 @@ def effects(subject: Subject, params: EffectsParams) -> EffectsResult:
     ----------
     Friedman (2001), Annals of Statistics 29, 1189-1232. Goldstein et al. (2015), Journal of Computational and Graphical
     Statistics 24, 44-65. Apley and Zhu (2020), Journal of the Royal Statistical Society B 82, 1059-1086.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from debuggers.matching import Roles, make_subject
+    >>> from debuggers.models.estimator import EstimatorModel
+    >>> table = pd.DataFrame({"x": [0.0, 1.0, 2.0], "y": [1.0, 3.0, 5.0]})
+    >>> model = EstimatorModel(LinearRegression().fit(table[["x"]], table["y"]))
+    >>> subject = make_subject("line", table, Roles(target="y"), model=model)
+    >>> effects(subject, EffectsParams(feature="x")).table()["pdp"].round(6).tolist()
+    [1.0, 3.0, 5.0]
     """
     limit = params.gallery_rows if params.feature is None else params.rows
     chosen = sample_rows(len(subject.test), limit, SEED)

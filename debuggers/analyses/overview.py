@@ -105,6 +105,14 @@ def overview(subject: Subject, params: OverviewParams) -> OverviewResult:
     References
     ----------
     Wilson (1927) for shares, DeLong et al. (1988) for the ROC curve's area, Spiegelhalter (1986) for calibration.
+
+    Examples
+    --------
+    >>> from debuggers.matching import Roles, make_subject
+    >>> table = pd.DataFrame({"p": [0.1, 0.2, 0.8, 0.9], "y": [0, 0, 1, 0]})
+    >>> subject = make_subject("four", table, Roles(target="y", predictions=("p",)))
+    >>> overview(subject, OverviewParams()).table().set_index("key")["value"]["accuracy"]
+    np.float64(0.75)
     """
     report(0.1, "Scoring")
     groups = None if params.by is None else group_rows(subject.test.table[params.by], subject.test.schema[params.by])

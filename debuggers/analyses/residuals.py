@@ -22,7 +22,7 @@ from debuggers.task import Task
 
 Floats = npt.NDArray[np.float64]
 MAX_POINTS = 5_000
-CELLS = (60, 40)
+CELLS = (100, 60)
 CONFIDENT = 0.95
 ALPHA = 0.001
 
@@ -114,6 +114,14 @@ def residuals(subject: Subject, params: ResidualsParams) -> ResidualsResult:
     ----------
     Cleveland (1979), Journal of the American Statistical Association 74, 829-836, for the line. Pierce and Schafer
     (1986), Journal of the American Statistical Association 81, 977-986, for deviance residuals.
+
+    Examples
+    --------
+    >>> from debuggers.matching import Roles, make_subject
+    >>> table = pd.DataFrame({"p": [0.1, 0.2, 0.8, 0.9], "y": [0, 0, 1, 0]})
+    >>> subject = make_subject("four", table, Roles(target="y", predictions=("p",)))
+    >>> residuals(subject, ResidualsParams()).table()[["row", "residual"]].head(2).to_numpy().tolist()
+    [[3.0, -0.9], [1.0, -0.2]]
     """
     plain = metrics.residual(subject.task, subject.y, subject.scores)
     deviance = metrics.deviance_residual(subject.task, subject.y, subject.scores)

@@ -9,6 +9,7 @@ from uuid import uuid4
 import numpy as np
 import pandas as pd
 
+from debuggers.labels import label_text
 from debuggers.models.model import Floats, Signature
 from debuggers.task import Task
 
@@ -52,18 +53,3 @@ class EstimatorModel:
             return np.asarray(self._estimator.predict(X), dtype=np.float64)
         function = self._estimator.decision_function if raw else self._estimator.predict_proba
         return np.asarray(function(X), dtype=np.float64)
-
-
-def label_text(value: object) -> str:
-    """Write a class label as text: 1, 1.0 and numpy's 1 are all "1".
-
-    Examples
-    --------
-    >>> label_text(1.0), label_text("yes"), label_text(True)
-    ('1', 'yes', 'True')
-    """
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value)

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -59,7 +60,7 @@ class Watch:
 
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type == "error":
-            self.seen.append(f"console: {message.text}")
+            self.seen.append(f"console: {message.text} ({message.location['url']})")
 
     def _on_address(self, address: str) -> None:
         if urlsplit(address).scheme not in ("data", "blob") and urlsplit(address).netloc != self.host:
@@ -74,11 +75,18 @@ def free_port() -> int:
     return port
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Faultline as ``make run`` starts it, on a free port; it has to stop when it is told to."""
-    folder = tmp_path_factory.mktemp("server")
-    running = Server(f"http://127.0.0.1:{free_port()}", folder / "log.txt", folder / "home")
+@contextmanager
+def serving(folder: Path, home: Path) -> Iterator[Server]:
+    """Run Faultline as ``make run`` starts it, on a free port; it has to stop when it is told to.
+
+    Parameters
+    ----------
+    folder : Path
+        Where its log goes.
+    home : Path
+        Its ``FAULTLINE_HOME``, where the models of demos are kept.
+    """
+    running = Server(f"http://127.0.0.1:{free_port()}", folder / "log.txt", home)
     command = [sys.executable, "-m", "serve", "--port", str(urlsplit(running.url).port)]
     environment = {**os.environ, "FAULTLINE_HOME": str(running.home)}
     with (
@@ -96,6 +104,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             pytest.fail(f"The server did not start ({error}):\n{running.log.read_text()}")
         finally:
             process.kill()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return the server that the tests of a worker share."""
+    folder = tmp_path_factory.mktemp("server")
+    with serving(folder, folder / "home") as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,261 @@
+"""The error terrain: a tree as a map, two features as a grid or a surface; colour is the mean error throughout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from textwrap import wrap
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from components.charts.theme import Palette, figure, scale
+from components.text import interval, number, percent, plotly_text
+
+# Pixels that the labels of the tree are wrapped for; where the screen is narrower those that do not fit are left out.
+LABEL_WIDTH, LETTER = 900, 6.6
+VERDICTS = {True: "confirmed", False: "not confirmed", None: "too few rows"}
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the views of one terrain share.
+
+    Parameters
+    ----------
+    palette : Palette
+    title : str
+        What the colour means, such as "mean log loss".
+    top : float
+        Value of the last colour; the first one is 0.
+    active : str
+        Predicate of the active cohort; what equals it is outlined.
+    """
+
+    palette: Palette
+    title: str
+    top: float
+    active: str = ""
+
+    @property
+    def colours(self) -> dict[str, Any]:
+        """The colour scale, from 0 to `top`."""
+        return {"colorscale": scale(self.palette.sequential), "cmin": 0, "cmax": self.top}
+
+
+def look(nodes: pd.DataFrame, overall: float, palette: Palette, title: str, active: str) -> Look:
+    """Return the look of a terrain: the mean over all rows lies at most in the middle of the colours."""
+    known = nodes.loc[nodes["enough"], "held_out_loss"]
+    top = max([2 * overall, *known[np.isfinite(known)]])
+    return Look(palette, title, top if top > 0 else 1.0, active)
+
+
+def tree_figure(nodes: pd.DataFrame, shared: Look) -> go.Figure:
+    """Draw the tree as a map: levels from top to bottom, width = rows, colour = error, fill = share of all loss.
+
+    Parameters
+    ----------
+    nodes : DataFrame
+        `ErrorTerrainResult.nodes`. A point's `customdata` is its `node`.
+    shared : Look
+    """
+    levels = int(nodes["depth"].max()) + 1
+    height = max(66, 118 - 9 * levels)
+    plot = figure(shared.palette, height=90 + height * levels, legend=False)
+    boxes = pd.DataFrame(
+        {
+            "id": nodes["node"],
+            "x": nodes["start"],
+            "width": nodes["share"],
+            "base": -nodes["depth"] - 0.97,
+            "height": 0.94,
+            "value": nodes["held_out_loss"],
+            "enough": nodes["enough"],
+            "sql": nodes["sql"],
+            "text": [_node_label(row, height) for row in _rows(nodes)],
+            "hover": [_node_hover(row, shared.title) for row in _rows(nodes)],
+        }
+    )
+    _boxes(plot, boxes, shared)
+    below = nodes["parent"] >= 0  # the root holds all of it
+    plot.add_bar(
+        x=boxes["x"][below], width=boxes["width"][below], base=boxes["base"][below], offset=0, hoverinfo="skip",
+        y=(boxes["height"] * nodes["share_of_loss"].fillna(0))[below],
+        marker={"color": shared.palette.text, "opacity": 0.13, "line": {"width": 0}},
+    )  # fmt: skip
+    shares = [0, 0.25, 0.5, 0.75, 1]
+    plot.update_xaxes(range=[0, 1], tickvals=shares, ticktext=[f"{share:.0%}" for share in shares])
+    plot.update_yaxes(visible=False, range=[-levels - 0.03, 0.03])
+    return plot
+
+
+def _node_label(row: Any, height: int) -> str:
+    letters = int(row.share * LABEL_WIDTH / LETTER)
+    value = f"<b>{number(row.held_out_loss)}</b>" if row.enough else f"{row.rows:,} rows"
+    if letters < 10:
+        return value
+    words = "all rows" if row.parent < 0 else row.condition
+    options: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False, "placeholder": " …"}
+    lines = wrap(words, letters, max_lines=max(1, height // 20 - 1), **options)
+    verdict = "<b>, confirmed</b>" if row.confirmed is True and letters > 16 else ""
+    return "<br>".join([*(plotly_text(line, 200) for line in lines), value + verdict])
+
+
+def _node_hover(row: Any, title: str) -> str:
+    lines = ["<b>" + _lines(row.slice) + "</b>"]
+    lines.append(
+        f"{title}, held-out half: {number(row.held_out_loss)} ({interval(row.held_out_low, row.held_out_high)}), "
+        f"{row.held_out_rows:,} rows"
+    )
+    lines.append(f"{title}, searched half: {number(row.search_loss)}, {row.search_rows:,} rows")
+    if np.isfinite(row.said):
+        lines.append(f"its own probabilities say: {number(row.said)}")
+    lines.append(f"{percent(row.share_of_loss)} of the total in {percent(row.share)} of the rows")
+    if row.parent >= 0:
+        adjusted = "" if row.confirmed is None else f" (adjusted p {number(row.q_value, 2)})"
+        verdict = VERDICTS[row.confirmed] if row.confirmed is not None or not row.enough else "errs less than the rest"
+        lines.append(verdict + adjusted)
+    return "<br>".join(lines)
+
+
+def _rows(table: pd.DataFrame) -> Any:
+    """Return the rows of a table, whose values are what the table's maker says."""
+    return table.itertuples()
+
+
+def _lines(text: str) -> str:
+    return "<br>".join(plotly_text(line, 120) for line in wrap(text, 70, max_lines=6))
+
+
+def grid_figure(cells: pd.DataFrame, axes: tuple[str, ...], shared: Look) -> go.Figure:
+    """Draw the grid of one or two features as a heat map.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        `ErrorTerrainResult.cells`. A point's `customdata` is a cell's position in it.
+    axes : tuple of str
+        `ErrorTerrainResult.axes`.
+    """
+    rows = max(1, cells["y"].nunique())
+    titles = [plotly_text(axis, 60) for axis in axes]
+    plot = figure(shared.palette, height=150 + min(44 * rows, 420), x=titles[0], legend=False)
+    boxes = pd.DataFrame(
+        {
+            "id": range(len(cells)),
+            "x": cells["x"] - 0.48,
+            "width": 0.96,
+            "base": cells["y"] - 0.48,
+            "height": 0.96,
+            "value": cells["loss"],
+            "enough": cells["enough"],
+            "sql": cells["sql"],
+            "text": [number(c.loss, 2) if c.enough else f"{c.rows:,} rows" for c in _rows(cells)],
+            "hover": [_cell_hover(cell, shared.title) for cell in _rows(cells)],
+        }
+    )
+    _boxes(plot, boxes, shared)
+    plot.update_xaxes(**_ticks(cells, "x"), range=[-0.55, cells["x"].max() + 0.55])
+    plot.update_yaxes(**_ticks(cells, "y"), range=[-0.55, cells["y"].max() + 0.55], showgrid=False)
+    if len(titles) > 1:
+        plot.update_yaxes(title={"text": titles[1]})
+    return plot
+
+
+def _cell_hover(cell: Any, title: str) -> str:
+    mean = f"{title}: {number(cell.loss)} ({interval(cell.low, cell.high)}), {cell.rows:,} rows"
+    thin = "" if cell.enough else "<br>too few rows for a colour"
+    return f"<b>{_lines(cell.slice)}</b><br>{mean}<br>{percent(cell.share_of_loss)} of the total{thin}"
+
+
+def _ticks(cells: pd.DataFrame, axis: str) -> dict[str, Any]:
+    names = cells.drop_duplicates(axis).sort_values(axis)
+    return {"tickvals": names[axis], "ticktext": [plotly_text(v, 22) for v in names[f"{axis}_label"]], "ticks": ""}
+
+
+def _boxes(plot: go.Figure, boxes: pd.DataFrame, shared: Look) -> None:
+    """Draw rectangles as bars, which can be clicked: coloured by value, hatched where rows are too few."""
+    for enough in (True, False):
+        part = boxes[boxes["enough"] == enough]
+        plot.add_bar(
+            x=part["x"], width=part["width"], base=part["base"], y=part["height"], offset=0, customdata=part["id"],
+            text=part["text"], hovertext=part["hover"], hoverinfo="text", textposition="inside", textangle=0,
+            insidetextanchor="middle", marker=_fill(part["value"], shared) if enough else _hatch(shared.palette),
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 1}, "textfont": {"color": shared.palette.text}},
+            **({} if enough else {"textfont": {"color": shared.palette.muted}}),
+        )  # fmt: skip
+    for box in boxes[boxes["sql"] == shared.active].pipe(_rows):
+        plot.add_shape(
+            type="rect", x0=box.x, x1=box.x + box.width, y0=box.base, y1=box.base + box.height, layer="above",
+            line={"color": shared.palette.cohort, "width": 4},
+        )  # fmt: skip
+    plot.update_layout(barmode="overlay", bargap=0, uniformtext={"minsize": 10, "mode": "hide"}, margin={"t": 50})
+
+
+def _fill(values: pd.Series, shared: Look) -> dict[str, Any]:
+    line = {"color": shared.palette.background, "width": 1.5}
+    return {"color": values, "colorbar": _bar(shared), "showscale": True, "line": line, **shared.colours}
+
+
+def _bar(shared: Look) -> dict[str, Any]:
+    """Return the key of the colours, above the chart on its left."""
+    return {
+        "orientation": "h", "thickness": 10, "len": 260, "lenmode": "pixels", "x": 0, "xanchor": "left", "y": 1,
+        "yanchor": "bottom", "ypad": 4, "outlinewidth": 0, "nticks": 5,
+        "title": {"text": plotly_text(shared.title), "side": "top", "font": {"size": 12}},
+        "tickfont": {"color": shared.palette.muted, "size": 11},
+    }  # fmt: skip
+
+
+def _hatch(palette: Palette) -> dict[str, Any]:
+    pattern = {"shape": "/", "size": 7, "solidity": 0.2, "fgcolor": palette.muted, "bgcolor": "rgba(0,0,0,0)"}
+    return {"color": palette.faint, "pattern": pattern, "line": {"color": palette.line, "width": 1}}
+
+
+def can_rise(cells: pd.DataFrame) -> bool:
+    """Whether the cells span a surface: at least two by two of them have enough rows."""
+    filled = cells[cells["enough"]]
+    return min(len(set(filled["x"])), len(set(filled["y"]))) > 1
+
+
+def surface_figure(cells: pd.DataFrame, axes: tuple[str, ...], shared: Look) -> go.Figure:
+    """Draw the grid as a surface in space, with holes where cells have too few rows.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        `ErrorTerrainResult.cells`, for which `can_rise` holds.
+    axes : tuple of str
+    """
+    drawn = cells.assign(loss=cells["loss"].where(cells["enough"]), hover=[
+        _cell_hover(cell, shared.title) for cell in _rows(cells)
+    ])  # fmt: skip
+    wide = drawn.pivot_table(index="y", columns="x", values="loss", dropna=False, aggfunc="first")
+    texts = drawn.pivot_table(index="y", columns="x", values="hover", dropna=False, aggfunc="first")
+    plot = figure(shared.palette, height=560, legend=False)
+    plot.add_surface(
+        x=wide.columns.to_list(), y=wide.index.to_list(), z=wide.to_numpy(), hovertext=texts.to_numpy(),
+        hoverinfo="text", connectgaps=False, colorbar=_bar(shared),
+        lighting={"ambient": 0.85, "diffuse": 0.35, "specular": 0.02},
+        contours={"x": _lines_along(shared), "y": _lines_along(shared)}, **shared.colours,
+    )  # fmt: skip
+    names = (plotly_text(axes[0], 40), plotly_text(axes[1], 40), plotly_text(shared.title))
+    line, clear = shared.palette.line, "rgba(0,0,0,0)"
+    plain: dict[str, Any] = {"gridcolor": line, "backgroundcolor": clear, "color": shared.palette.muted}
+    places = (_ticks(cells, "x"), _ticks(cells, "y"), {"range": [0, shared.top]})
+    plot.update_layout(
+        scene={
+            f"{letter}axis": plain | {"title": {"text": name}} | place
+            for letter, name, place in zip("xyz", names, places, strict=True)
+        }
+        | {"camera": {"eye": {"x": -1.5, "y": -1.6, "z": 0.9}}, "aspectratio": {"x": 1.1, "y": 1.1, "z": 0.6}},
+        dragmode="orbit",
+    )
+    return plot
+
+
+def _lines_along(shared: Look) -> dict[str, Any]:
+    """Return lines on the surface at each bin."""
+    return {"show": True, "color": shared.palette.line, "width": 1, "start": 0, "end": 40, "size": 1}

@@ -1,0 +1,281 @@
+"""Columns as small codes: quantile bins of numbers, frequent categories, and "missing" as a bin of its own."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from debuggers.data.schema import Column, Kind
+from debuggers.slices import Literal, Op, readable
+from debuggers.statistics import SEED
+from debuggers.subject import sample_rows
+
+Codes = npt.NDArray[np.uint8]
+MAX_BINS = 32
+# Cuts between numbers need no more rows than this; the rows that fall between them are all counted.
+CUT_ROWS = 200_000
+# Where a column has more values than bins, one that a smaller share of the rows has counts as "other".
+RARE = 0.002
+# A longer text makes no readable condition; such values count as "other".
+MAX_TEXT = 200
+OTHERS, MISSING = "other values", "missing"
+
+
+@dataclass(frozen=True, eq=False)
+class Bins(ABC):
+    """A column in bins.
+
+    Parameters
+    ----------
+    feature : str
+    codes : ndarray of uint8, shape (n,)
+        Each row's bin: 0 to `known` - 1, and `known` where the value is missing.
+    known : int
+        Number of bins of known values.
+    """
+
+    feature: str
+    codes: Codes
+    known: int
+
+    @property
+    def missing(self) -> int:
+        """Code of a missing value."""
+        return self.known
+
+    @property
+    def has_missing(self) -> bool:
+        """Whether any value is missing."""
+        return bool((self.codes == self.missing).any())
+
+    @property
+    @abstractmethod
+    def ordered(self) -> bool:
+        """Whether the codes of known values have an order."""
+
+    @abstractmethod
+    def label(self, code: int) -> str:
+        """Return a bin as a person reads it on an axis."""
+
+    @abstractmethod
+    def _literal(self, codes: list[int]) -> Literal:
+        """Return the condition of some but not all bins of known values."""
+
+    def literal(self, codes: Collection[int]) -> Literal:
+        """Return the condition that a row lies in one of these bins: missing alone, or bins of known values."""
+        if set(codes) == {self.missing}:
+            return Literal(self.feature, Op.MISSING)
+        assert self.missing not in codes, "a missing value is never together with known ones"
+        return Literal(self.feature, Op.KNOWN) if len(codes) == self.known else self._literal(sorted(codes))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of all bins that rows can have, "missing" last."""
+        return (*(self.label(c) for c in range(self.known)), *([MISSING] if self.has_missing else []))
+
+
+@dataclass(frozen=True, eq=False)
+class Intervals(Bins):
+    """A column with an order in intervals.
+
+    Parameters
+    ----------
+    cuts : tuple
+        Bin i holds the values from ``cuts[i - 1]``, included, to ``cuts[i]``, excluded.
+    values : tuple
+        Where each bin holds one value only: those values; else empty.
+    """
+
+    cuts: tuple[Any, ...] = ()
+    values: tuple[Any, ...] = ()
+
+    @property
+    def ordered(self) -> bool:
+        """Yes."""
+        return True
+
+    def _literal(self, codes: list[int]) -> Literal:
+        low, high = codes[0], codes[-1]
+        if self.values and low == high:
+            return Literal(self.feature, Op.EQUAL, self.values[low])
+        if low == 0:
+            return Literal(self.feature, Op.LESS, self.cuts[high])
+        if high == self.known - 1:
+            return Literal(self.feature, Op.GREATER_EQUAL, self.cuts[low - 1])
+        return Literal(self.feature, Op.IN, (self.cuts[low - 1], self.cuts[high]))
+
+    def label(self, code: int) -> str:
+        """Return "< 20", "20 to 30", "≥ 30", or the one value."""
+        if code == self.missing:
+            return MISSING
+        if self.values:
+            return readable(self.values[code]).strip("'")
+        cuts = [readable(c).strip("'") for c in self.cuts]
+        if not cuts:
+            return "any"
+        if code == 0:
+            return f"< {cuts[0]}"
+        return f"≥ {cuts[-1]}" if code == self.known - 1 else f"{cuts[code - 1]} to {cuts[code]}"
+
+
+@dataclass(frozen=True, eq=False)
+class Categories(Bins):
+    """A column without an order, one bin per frequent value.
+
+    Parameters
+    ----------
+    values : tuple
+        The most frequent values; where there are more, the last bin holds all others.
+    """
+
+    values: tuple[Any, ...] = ()
+
+    @property
+    def ordered(self) -> bool:
+        """No."""
+        return False
+
+    @property
+    def has_others(self) -> bool:
+        """Whether the last bin holds the rarer values."""
+        return self.known > len(self.values)
+
+    def _literal(self, codes: list[int]) -> Literal:
+        inside = tuple(self.values[c] for c in codes if c < len(self.values))
+        outside = tuple(v for c, v in enumerate(self.values) if c not in codes)
+        if self.has_others and self.known - 1 in codes:
+            return Literal(self.feature, Op.NONE_OF, outside)
+        if len(inside) == 1:
+            return Literal(self.feature, Op.EQUAL, inside[0])
+        shorter = not self.has_others and len(outside) < len(inside)
+        return Literal(self.feature, Op.NONE_OF, outside) if shorter else Literal(self.feature, Op.ONE_OF, inside)
+
+    def label(self, code: int) -> str:
+        """Return the value, "other values" or "missing"."""
+        if code == self.missing:
+            return MISSING
+        return OTHERS if code >= len(self.values) else readable(self.values[code]).strip("'")
+
+
+def bin_column(column: pd.Series, kind: Column, bins: int = MAX_BINS) -> Bins:
+    """Return a column in at most `bins` bins, "missing" included.
+
+    Parameters
+    ----------
+    column : Series
+    kind : Column
+        The column's entry in the schema.
+    bins : int
+
+    Notes
+    -----
+    Numbers and dates are cut so that bins hold about as many rows, values that many rows share in a bin of their own.
+    Cuts are the roundest numbers near the quantiles. Few different values have one bin each.
+
+    Examples
+    --------
+    >>> from debuggers.data.schema import infer_schema
+    >>> table = pd.DataFrame({"job": ["a", "b", None, "a"]})
+    >>> bin_column(table["job"], infer_schema(table)["job"]).labels
+    ('a', 'b', 'missing')
+    """
+    name, room = kind.name, max(bins - 1, 1)
+    if kind.kind.is_numeric:
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return _numbers(name, values, room, few=kind.distinct <= room, whole=kind.kind is Kind.INTEGER)
+    if kind.kind is Kind.DATE:
+        return _dates(name, column, room)
+    return _categories(name, column, room)
+
+
+def _numbers(name: str, values: npt.NDArray[np.float64], room: int, *, few: bool, whole: bool) -> Intervals:
+    missing = np.isnan(values)
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return Intervals(name, missing.astype(np.uint8) * int((~missing).any()), int((~missing).any()))
+    distinct: list[float] = np.sort(pd.unique(finite)).tolist() if few else []
+    plain = [int(v) for v in distinct] if whole else distinct
+    # An infinite value lies in the bin of the smallest or largest number, which then holds more than one value.
+    exact = few and np.isfinite(values[~missing]).all()
+    cuts = plain[1:] if few else [int(c) if whole and c.is_integer() else c for c in equal_cuts(finite, room)]
+    codes = np.searchsorted(np.array(cuts, dtype=np.float64), values, side="right")
+    codes[missing] = len(cuts) + 1
+    return Intervals(name, codes.astype(np.uint8), len(cuts) + 1, tuple(cuts), tuple(plain) if exact else ())
+
+
+def equal_cuts(values: npt.NDArray[np.float64], bins: int) -> list[float]:
+    """Return at most ``bins - 1`` rising cuts between which lie about as many of `values`, one or more and finite.
+
+    Examples
+    --------
+    >>> equal_cuts(np.arange(1000.0), 4)
+    [250.0, 500.0, 750.0]
+    """
+    sample = values[sample_rows(len(values), CUT_ROWS, SEED)]
+    distinct, counts = np.unique(sample, return_counts=True)
+    ends = np.cumsum(counts)
+    cuts: list[float] = []
+    start = 0
+    for left in range(bins, 1, -1):
+        done = ends[start - 1] if start else 0
+        share = (ends[-1] - done) / left
+        # A value that many rows share ends the bin before it and fills the next one.
+        end = max(start + 1, int(np.searchsorted(ends, done + share, side="right")))
+        if end >= len(distinct):
+            break
+        slack = 0 if counts[end] >= share else (end - start) // 8
+        cuts.append(round_between(float(distinct[end - 1 - slack]), float(distinct[end])))
+        start = end
+    return cuts
+
+
+def round_between(low: float, high: float) -> float:
+    """Return the roundest number above `low` and not above `high`.
+
+    Examples
+    --------
+    >>> round_between(31873.2, 32411.9), round_between(0.123, 0.131), round_between(-2.0, 5.0)
+    (32000.0, 0.13, 0.0)
+    """
+    largest = int(np.ceil(np.log10(max(abs(low), abs(high)))))
+    for exponent in range(largest, largest - 17, -1):
+        for digit in (5, 2, 1):
+            step = digit * 10.0**exponent
+            candidate = round(float(np.floor(high / step)) * step, max(0, -exponent))
+            if low < candidate <= high:
+                return candidate + 0.0
+    return high
+
+
+def _dates(name: str, column: pd.Series, room: int) -> Intervals:
+    """Bin by rank: dates may be text, of which only the order counts."""
+    ranks, distinct = pd.factorize(column, sort=True)
+    if len(distinct) <= room:
+        places, values = list(range(1, len(distinct))), tuple(distinct)
+    else:
+        places, values = [int(np.ceil(c)) for c in equal_cuts(ranks[ranks >= 0].astype(np.float64), room)], ()
+    codes = np.searchsorted(np.array(places), ranks, side="right")
+    known = len(places) + 1 if len(distinct) else 0
+    codes[ranks < 0] = known
+    return Intervals(name, codes.astype(np.uint8), known, tuple(distinct[p] for p in places), values)
+
+
+def _categories(name: str, column: pd.Series, room: int) -> Categories:
+    found, distinct = pd.factorize(column)
+    counts = np.bincount(found[found >= 0], minlength=len(distinct))
+    usable = np.array([not isinstance(v, str) or len(v) <= MAX_TEXT for v in distinct], dtype=bool)
+    order = np.lexsort((-counts, ~usable))
+    fits = len(distinct) <= room and bool(usable.all())
+    frequent = usable & (counts >= RARE * len(found))
+    kept = order[: len(distinct) if fits else min(room - 1, int(frequent.sum()))]
+    known = len(kept) + (0 if fits else 1)
+    lookup = np.full(len(distinct) + 1, len(kept), dtype=np.uint8)
+    lookup[kept] = np.arange(len(kept))
+    lookup[-1] = known  # where `found` is -1
+    return Categories(name, lookup[found], known, tuple(distinct[i] for i in kept))

@@ -1,0 +1,242 @@
+"""A histogram tree of a loss: grown on some rows, it can place any others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from debuggers.binning import Bins
+from debuggers.execution import report
+from debuggers.slices import Slice
+from debuggers.statistics import Moments
+
+Floats = npt.NDArray[np.float64]
+Codes = Sequence[npt.NDArray[np.uint8]]
+Places = npt.NDArray[np.intp]
+# Differences below this share are rounding.
+SAME = 1e-9
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node of the tree: the rows whose bins are among the allowed ones.
+
+    Parameters
+    ----------
+    parent : int
+        Position of the parent in `ErrorTree.nodes`, -1 for the root.
+    depth : int
+        0 for the root.
+    feature : int
+        Position of the column that its parent was split by, -1 for the root.
+    allowed : mapping of int to frozenset of int
+        By position of a column: the bins that rows of the node can have; columns that are not named are free.
+    """
+
+    parent: int = -1
+    depth: int = 0
+    feature: int = -1
+    allowed: Mapping[int, frozenset[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Split:
+    """How a node is divided: by one column, into sets of bins, and how much spread of the loss that explains."""
+
+    feature: int
+    parts: tuple[frozenset[int], ...]
+    gain: float
+
+
+@dataclass(frozen=True, eq=False)
+class ErrorTree:
+    """A grown tree.
+
+    Parameters
+    ----------
+    columns : tuple of Bins
+    nodes : tuple of Node
+        Parents before children; of the children of a node the one that errs most on the rows searched comes first.
+    splits : mapping of int to Split
+        By position of the node that is divided.
+    """
+
+    columns: tuple[Bins, ...]
+    nodes: tuple[Node, ...]
+    splits: Mapping[int, Split]
+
+    def slice(self, node: int) -> Slice:
+        """Return the rows of a node as a slice; conditions on the same column are one literal."""
+        return Slice(tuple(self.columns[f].literal(codes) for f, codes in self.nodes[node].allowed.items()))
+
+    def own_condition(self, node: int) -> Slice:
+        """Return what sets a node apart from its siblings."""
+        feature = self.nodes[node].feature
+        return Slice(() if feature < 0 else (self.columns[feature].literal(self.nodes[node].allowed[feature]),))
+
+    @property
+    def gains(self) -> dict[str, float]:
+        """Spread of the loss that each column explains, the largest first; columns without a split are left out."""
+        found: dict[str, float] = {}
+        for split in self.splits.values():
+            name = self.columns[split.feature].feature
+            found[name] = found.get(name, 0.0) + split.gain
+        return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+    def leaves(self, codes: Codes, n: int) -> Places:
+        """Return the leaf of each row.
+
+        Parameters
+        ----------
+        codes : sequence of ndarray of uint8, each of shape (n,)
+            The rows' bins, in the order of `columns`.
+        """
+        places = np.zeros(n, dtype=np.intp)
+        depths = np.array([node.depth for node in self.nodes])
+        for level in range(int(depths.max())):
+            at = {i: s for i, s in self.splits.items() if depths[i] == level}
+            places = _descend(places, codes, at, self.nodes)
+        return places
+
+    def moments(self, codes: Codes, loss: Floats) -> list[Moments]:
+        """Return count, sum and sum of squares of the loss of some rows in every node."""
+        leaf, k = self.leaves(codes, len(loss)), len(self.nodes)
+        sums = (np.bincount(leaf, w, k) for w in (None, loss, np.square(loss)))
+        found = [Moments(int(n), float(s), float(q)) for n, s, q in zip(*sums, strict=True)]
+        for i in range(k - 1, 0, -1):
+            found[self.nodes[i].parent] += found[i]
+        return found
+
+
+def grow(columns: Sequence[Bins], codes: Codes, loss: Floats, *, depth: int, min_rows: int) -> ErrorTree:
+    """Grow a tree that divides rows by their loss.
+
+    Parameters
+    ----------
+    columns : sequence of Bins
+    codes : sequence of ndarray of uint8, each of shape (n,)
+        Bins of the rows to grow on.
+    loss : ndarray of shape (n,)
+    depth : int
+        Levels below the root.
+    min_rows : int
+        Each side of a split keeps at least so many rows. Missing values become a child of their own, however few.
+
+    Notes
+    -----
+    A split is the one that explains most of the squared deviation of the loss from its mean. Bins of a category are
+    ordered by their mean loss in the node, which makes the best division in two one of the cuts along that order.
+    """
+    searched = _Searched(columns, codes, loss - loss.mean() if len(loss) else loss, min_rows)
+    nodes: list[Node] = [Node()]
+    splits: dict[int, Split] = {}
+    places = np.zeros(len(loss), dtype=np.intp)
+    floor = SAME * max(float(np.square(searched.loss).sum()), SAME * float(np.square(loss).sum()))
+    level = range(1)
+    for d in range(depth):
+        report(0.3 + 0.5 * d / depth, f"Growing the tree, level {d + 1}")
+        found = searched.best_splits(places, nodes, level)
+        at = {i: split for i, split in found.items() if split.gain > floor}
+        level = range(len(nodes), len(nodes) + sum(len(split.parts) for split in at.values()))
+        for i, split in at.items():
+            nodes += [Node(i, d + 1, split.feature, {**nodes[i].allowed, split.feature: part}) for part in split.parts]
+        splits |= at
+        places = _descend(places, codes, at, nodes)
+    return ErrorTree(tuple(columns), tuple(nodes), splits)
+
+
+def _descend(places: Places, codes: Codes, splits: Mapping[int, Split], nodes: Sequence[Node]) -> Places:
+    """Move the rows of the nodes that are split to those nodes' children."""
+    moved = places.copy()
+    features = np.full(len(nodes), -1)
+    children = np.zeros((len(nodes), 256), dtype=np.intp)
+    for i, split in splits.items():
+        features[i] = split.feature
+    for j, node in enumerate(nodes):
+        if node.parent in splits:
+            children[node.parent, list(node.allowed[node.feature])] = j
+    for feature in np.unique(features[features >= 0]):
+        rows = np.flatnonzero(features[places] == feature)
+        moved[rows] = children[places[rows], codes[feature][rows]]
+    return moved
+
+
+@dataclass(frozen=True, eq=False)
+class _Searched:
+    """The rows that a tree is grown on; their loss is centred, so that sums of it keep their digits."""
+
+    columns: Sequence[Bins]
+    codes: Codes
+    loss: Floats
+    min_rows: int
+
+    def best_splits(self, places: Places, nodes: Sequence[Node], level: range) -> dict[int, Split]:
+        """Return the best split of each node of a level that has one, from one histogram per column."""
+        active = np.flatnonzero(places >= level.start)
+        at, loss = places[active] - level.start, self.loss[active]
+        best: dict[int, Split] = {}
+        for f, column in enumerate(self.columns):
+            size = column.known + 1
+            key = at * size + self.codes[f][active]
+            counts = np.bincount(key, minlength=len(level) * size).astype(np.float64)
+            totals = np.bincount(key, loss, len(level) * size).astype(np.float64, copy=False)
+            for i, n, s in zip(level, counts.reshape(-1, size), totals.reshape(-1, size), strict=True):
+                parts, gain = _best_cut(column, nodes[i].allowed.get(f), n, s, self.min_rows)
+                if parts and (i not in best or gain > best[i].gain):
+                    best[i] = Split(f, parts, gain)
+        return dict(sorted(best.items()))
+
+
+def _best_cut(
+    column: Bins, allowed: frozenset[int] | None, n: Floats, s: Floats, min_rows: int
+) -> tuple[tuple[frozenset[int], ...], float]:
+    """Return the best division of one node by one column and its gain; no parts where none keeps enough rows.
+
+    Parameters
+    ----------
+    allowed : frozenset or None
+        Bins that the node's rows can have; None: all.
+    n, s : ndarray of shape (column.known + 1,)
+        Rows, and sum of the loss, in each bin.
+    """
+    known = np.arange(column.known) if allowed is None else np.array(sorted(allowed - {column.missing}), dtype=np.intp)
+    if not column.ordered:
+        known = known[np.argsort(_leaning_means(n[known], s[known]), kind="stable")]
+    all_n, all_s = n[known].sum(), s[known].sum()
+    left_n, left_s = np.cumsum(n[known])[:-1], np.cumsum(s[known])[:-1]
+    fits = (left_n >= min_rows) & (all_n - left_n >= min_rows)
+    gap = allowed is None and column.has_missing
+    gap_n, gap_s = (n[column.missing], s[column.missing]) if gap and n[column.missing] >= min_rows else (0.0, 0.0)
+    if fits.any():
+        left, right = _explained(left_n, left_s), _explained(all_n - left_n, all_s - left_s)
+        explained = np.where(fits, left + right, -np.inf)
+        cut = int(np.argmax(explained)) + 1
+        parts = [frozenset(known[:cut].tolist()), frozenset(known[cut:].tolist())]
+        within = explained[cut - 1]
+    elif gap_n and all_n >= min_rows:
+        parts, within = [frozenset(known.tolist())], _explained(all_n, all_s)
+    else:
+        return (), 0.0
+    if gap:
+        parts.append(frozenset({column.missing}))
+    gain = within + _explained(gap_n, gap_s) - _explained(all_n + gap_n, all_s + gap_s)
+    return tuple(sorted(parts, key=lambda part: -_mean(n, s, part))), float(gain)
+
+
+def _explained(n: Any, s: Any) -> Any:
+    """Return the squared deviation from 0 that the mean of `n` rows with sum `s` explains."""
+    return np.square(s) / np.maximum(n, 1)
+
+
+def _leaning_means(n: Floats, s: Floats) -> Floats:
+    """Return the mean loss of each bin with one row of the node's mean added: unseen bins have that mean."""
+    return np.asarray((s + s.sum() / max(n.sum(), 1)) / (n + 1), dtype=np.float64)
+
+
+def _mean(n: Floats, s: Floats, part: frozenset[int]) -> float:
+    chosen = list(part)
+    return float(s[chosen].sum() / max(n[chosen].sum(), 1))

@@ -1,0 +1,95 @@
+"""What a person does in the app, step by step; every step ends when the page shows what it led to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+from tools.chromium import wait_until_idle
+
+PATIENCE = 60_000  # milliseconds: a page may train a demo's model or start a process for an uploaded one first
+CHARTS = '.js-plotly-plot, [data-testid="stVegaLiteChart"] canvas, [data-testid="stVegaLiteChart"] svg'
+# A link to a page makes Streamlit look for itself below that page first, which Chromium writes to the console.
+PROBE = "/_stcore/"
+
+
+def heading(page: Page) -> Locator:
+    """Return the page's title."""
+    return page.get_by_role("heading", level=1)
+
+
+def answer(page: Page) -> Locator:
+    """Return the line that answers the page's question."""
+    return page.get_by_test_id("stMain").locator("p > strong").first
+
+
+def cohort_bar(page: Page) -> Locator:
+    """Return the bar that says which rows are active."""
+    return page.locator(".st-key-cohort_bar")
+
+
+def problems(page: Page) -> Locator:
+    """Return the sentences that say what went wrong."""
+    return page.get_by_test_id("stAlertContentError")
+
+
+def settle(page: Page, title: str) -> None:
+    """Wait for a page and all that it shows."""
+    expect(heading(page)).to_have_text(title, timeout=PATIENCE)
+    wait_until_idle(page, PATIENCE)
+
+
+def open_demo(page: Page, name: str) -> None:
+    """Open a demo with a click, from the start page."""
+    page.goto("/")
+    page.get_by_role("button", name=f"Open {name}").click()
+    settle(page, "Overview")
+
+
+def sidebar_pages(page: Page) -> list[str]:
+    """Return the names of the pages in the sidebar."""
+    links = page.get_by_test_id("stSidebarNavLink")
+    expect(links.first).to_be_visible()
+    return [name.strip() for name in links.all_inner_texts()]
+
+
+def go_to(page: Page, name: str) -> None:
+    """Choose a page in the sidebar."""
+    page.get_by_test_id("stSidebarNavLink").filter(has_text=name).click()
+    settle(page, name)
+
+
+def apply_condition(page: Page, condition: str) -> None:
+    """Type a condition into the cohort's popover and apply it; the popover is left open."""
+    page.get_by_role("button", name="Cohort", exact=True).click()
+    page.get_by_role("textbox", name="Condition").fill(condition)
+    page.get_by_role("button", name="Apply", exact=True).click()
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    """Choose an option of a select box."""
+    box = page.get_by_role("combobox", name=label, exact=True)
+    box.click()
+    box.fill(option)
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def upload(page: Page, label: str, *files: Path) -> None:
+    """Choose files in one of the Load page's uploaders."""
+    uploader = page.get_by_test_id("stFileUploader").filter(has=page.get_by_text(label, exact=True))
+    uploader.locator("input[type=file]").set_input_files(list(files))
+
+
+def start_debugging(page: Page) -> None:
+    """Open what was uploaded."""
+    button = page.get_by_role("button", name="Start debugging")
+    expect(button).to_be_enabled(timeout=PATIENCE)
+    button.click()
+    settle(page, "Overview")
+
+
+def texts(locator: Locator) -> Sequence[str]:
+    """Return the text of every match, without the space around it."""
+    return [text.strip() for text in locator.all_inner_texts()]
