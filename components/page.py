@@ -195,6 +195,10 @@ class Frame:
     def close(self, params: Params, table: pd.DataFrame) -> None:
         """Draw what stands below the evidence: how to read the page, and the export menu beside its title."""
         self.how_to_read()
+        self.offer_export(params, table)
+
+    def offer_export(self, params: Params, table: pd.DataFrame | Callable[[], pd.DataFrame]) -> None:
+        """Draw the export menu beside the title."""
         with self._export:
             export_menu(self.debugger, params, table, self._figure)
 

@@ -235,7 +235,7 @@ def _forget_linked() -> None:
 
 
 def linked(name: str) -> str | None:
-    """Return a value of a page that lives in the link, None where there is none; it outlasts a visit to another page."""
+    """Return a value of a page that lives in the link, None where there is none; other pages keep it."""
     return _linked(name)
 
 

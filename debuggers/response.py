@@ -211,7 +211,7 @@ def _with_flips(
 def _move(column: Column, current: Any, value: float) -> float:
     if current is None or column.minimum is None or column.maximum is None or column.is_constant:
         return np.nan
-    return abs(value - current) / (column.maximum - column.minimum)
+    return float(abs(value - current) / (column.maximum - column.minimum))
 
 
 def _brackets(subject: Subject, r: Response, current: Any, now: float) -> list[_Bracket]:

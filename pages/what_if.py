@@ -6,8 +6,8 @@ from components import state
 from components.charts.what_if import style_html
 from components.page import open_page
 from components.text import literal
-from components.what_if.bench import EDITS, open_bench
-from components.what_if.editor import edit
+from components.what_if.bench import EDITS, Bench, open_bench
+from components.what_if.editor import Editor
 from components.what_if.rows import choose_row
 from debuggers.analyses.what_if import WhatIfParams, WhatIfResult
 from debuggers.editing import read_edits
@@ -28,7 +28,8 @@ truth = f"truth {literal(base.truth)} · " if base.truth is not None else ""
 inside = "" if frame.mask is None or frame.mask[subject.test.rows == row].any() else " · outside the active cohort"
 st.caption(f"Row {row} · {truth}{len(subject.test.features)} features{inside}")
 widest = sorted(base.responses, key=lambda r: -r.width)
-bench = open_bench(subject.fingerprint, row, base.before, tuple(r.feature for r in widest), edits)
+fresh = Bench(subject.fingerprint, row, base.before, tuple(r.feature for r in widest), seconds=base.seconds)
+bench = open_bench(fresh, edits)
 bounds = (0.0, 1.0) if subject.task.is_classification else (float(subject.scores.min()), float(subject.scores.max()))
-edit(frame, bench, bounds)
+Editor(frame, bench, bounds).draw()
 frame.how_to_read()

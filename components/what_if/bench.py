@@ -59,7 +59,9 @@ class Bench:
     scenarios : list of Scenario
         Of every row of the subject.
     seconds : float
-        How long the last answer took: a slow model is asked with progress shown.
+        How long the quickest answer took: a slow model is asked with progress shown.
+    drawn : tuple of str
+        Features whose cells are on the page now.
     """
 
     subject: str
@@ -70,6 +72,7 @@ class Bench:
     at: int = 0
     scenarios: list[Scenario] = field(default_factory=list)
     seconds: float = 0.0
+    drawn: tuple[str, ...] = ()
 
     @property
     def edits(self) -> Values:
@@ -104,8 +107,7 @@ class Bench:
 
     def link(self) -> None:
         """Let the link show the row as it is now."""
-        state.set_linked(ROW, str(self.row))
-        state.set_linked(EDITS, write_edits(self.edits) if self.edits else None)
+        open_row(self.row, self.edits)
 
     @property
     def changes(self) -> str:
@@ -133,16 +135,23 @@ class Bench:
         return pd.DataFrame(rows)
 
 
-def open_bench(subject: str, row: int, before: Values, order: tuple[str, ...], edits: Values) -> Bench:
-    """Return the session's bench for a row; a link with other edits is one more step of its history."""
+def open_bench(fresh: Bench, edits: Values) -> Bench:
+    """Return the session's bench for the row of `fresh`; a link with other edits adds a step to it."""
     kept: Bench | None = state.recall(_KEPT)
-    if kept is None or kept.subject != subject or kept.row != row:
-        scenarios = kept.scenarios if kept is not None and kept.subject == subject else []
-        kept = Bench(subject, row, before, order, scenarios=scenarios)
+    if kept is None or kept.subject != fresh.subject or kept.row != fresh.row:
+        if kept is not None and kept.subject == fresh.subject:
+            fresh.scenarios = kept.scenarios
+        kept = fresh
         state.remember(_KEPT, kept)
     if edits != kept.edits:
         kept.put(edits, "from the link")
     return kept
+
+
+def open_row(row: int | None, edits: Values | None = None) -> None:
+    """Let the next run open a row with edits; None: the one to begin with."""
+    state.set_linked(ROW, None if row is None else str(row))
+    state.set_linked(EDITS, write_edits(edits) if edits else None)
 
 
 def same(one: Any, other: Any) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -11,11 +12,10 @@ from components import state
 from components.exports import safe_csv
 from components.page import tidy_columns
 from components.text import literal, number
-from components.what_if.bench import Bench, shown
+from components.what_if.bench import Bench, open_row, shown
+from components.what_if.parts import then_redraw
 from debuggers.analyses.what_if import OTHER_OUTCOME, WhatIfResult
 from debuggers.subject import Subject
-
-NAME = "what_if_scenario"
 
 
 def draw_evidence(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
@@ -35,18 +35,25 @@ def draw_evidence(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
                 draw(bench, subject, result)
 
 
-def _pick(table: pd.DataFrame, bench: Bench, name: str, config: dict[str, Any] | None = None) -> int | None:
-    """Draw a table and return the row that was clicked; each step of the history has a table of its own."""
-    picked = st.dataframe(
+def _pick(
+    table: pd.DataFrame, bench: Bench, name: str, act: Callable[[int], None], config: dict[str, Any] | None = None
+) -> None:
+    """Draw a table of which a clicked row does something; each step of the history has a table of its own."""
+    key = f"what_if_{name}_{bench.at}_{len(bench.steps)}"
+
+    def clicked() -> None:
+        rows = state.widget(key, {}).get("selection", {}).get("rows", [])
+        if rows:
+            act(rows[0])
+
+    st.dataframe(
         table,
-        key=f"what_if_{name}_{bench.at}_{len(bench.steps)}",
+        key=key,
         hide_index=True,
         column_config=tidy_columns(table) | (config or {}),
-        on_select="rerun",
+        on_select=clicked,
         selection_mode="single-row",
     )
-    rows = cast("Any", picked).get("selection", {}).get("rows", [])
-    return rows[0] if rows else None
 
 
 def _flips(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
@@ -65,11 +72,12 @@ def _flips(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
         }
     )
     move = st.column_config.ProgressColumn("Share of the range", format="percent", min_value=0.0, max_value=1.0)
-    picked = _pick(table, bench, "flips", {"from": "Flips at", "move": move})
-    st.caption("The smallest changes of one feature alone that change the decision. A click applies one.")
-    if picked is not None:
-        bench.change(flips["feature"].iloc[picked], flips["value"].iloc[picked])
-        st.rerun()
+
+    def apply(i: int) -> None:
+        then_redraw(bench, bench.change, flips["feature"].iloc[i], flips["value"].iloc[i])
+
+    _pick(table, bench, "flips", apply, {"from": "Flips at", "move": move})
+    st.caption("Changes of one feature alone that change the decision, the smallest first. A click applies one.")
 
 
 def _nearest(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
@@ -95,8 +103,8 @@ def _nearest(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
         "Apply these values",
         icon=":material/input:",
         key="what_if_apply",
-        on_click=bench.put,
-        args=(found.values, f"values of row {found.row}"),
+        on_click=then_redraw,
+        args=(bench, bench.put, found.values, f"values of row {found.row}"),
     )
     searched = (
         "all" if found.rows == found.total else f"{found.rows:,} of {found.total:,}, drawn at random with a seed,"
@@ -105,20 +113,21 @@ def _nearest(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
         f" Another outcome is a prediction at least {OTHER_OUTCOME:g} standard deviations of all predictions away."
     )  # fmt: skip
     st.caption(
-        f"Searched {searched} test rows; {len(result.nearest) - len(differing)} features are equal. Distance: numbers in "
-        f"standard deviations, a different category counts as 1.{other}"
+        f"Searched {searched} test rows; {len(result.nearest) - len(differing)} features are equal. Distance: numbers "
+        f"in standard deviations, a different category counts as 1.{other}"
     )
 
 
 def _scenarios(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
+    suggested = f"Scenario {len(bench.scenarios) + 1}"
+    key = f"what_if_scenario_{len(bench.scenarios)}"
+    table = bench.scenario_table()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.text_input(
-            "Name", f"Scenario {len(bench.scenarios) + 1}", key=f"{NAME}_{len(bench.scenarios)}", width=260
-        )
-        if st.button("Save what is shown", icon=":material/bookmark_add:", key="what_if_save"):
-            bench.save(name.strip() or f"Scenario {len(bench.scenarios) + 1}", result.outputs)
-            st.rerun(scope="fragment")
-        table = bench.scenario_table()
+        st.text_input("Name", suggested, key=key, width=260)
+        st.button(
+            "Save what is shown", icon=":material/bookmark_add:", key="what_if_save",
+            on_click=lambda: bench.save(state.widget(key, "").strip() or suggested, result.outputs),
+        )  # fmt: skip
         if len(table):
             st.download_button(
                 "CSV", lambda: safe_csv(table), "scenarios.csv", "text/csv", icon=":material/download:",
@@ -127,24 +136,17 @@ def _scenarios(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
     if table.empty:
         st.caption("Saved scenarios are listed here side by side; they last as long as this session.")
         return
-    picked = _pick(table, bench, f"scenarios_{len(table)}")
-    st.caption(f"{literal(subject.output_title).capitalize()} before and after. A click brings a scenario back.")
-    if picked is not None:
-        chosen = bench.scenarios[picked]
+
+    def bring_back(i: int) -> None:
+        chosen = bench.scenarios[i]
         if chosen.row == bench.row:
-            bench.put(chosen.edits, literal(chosen.name))
+            then_redraw(bench, bench.put, chosen.edits, chosen.name)
         else:
-            open_scenario(chosen.row, chosen.edits)
-        st.rerun()
+            open_row(chosen.row, chosen.edits)
+            st.rerun()
 
-
-def open_scenario(row: int, edits: dict[str, Any]) -> None:
-    """Open another row with its edits at the next run."""
-    from components.what_if.bench import EDITS, ROW
-    from debuggers.editing import write_edits
-
-    state.set_linked(ROW, str(row))
-    state.set_linked(EDITS, write_edits(edits) if edits else None)
+    _pick(table, bench, f"scenarios_{len(table)}", bring_back)
+    st.caption(f"{literal(subject.output_title).capitalize()} before and after. A click brings a scenario back.")
 
 
 def _history(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
@@ -157,8 +159,5 @@ def _history(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
     )
     if not subject.task.is_classification:
         table = table.drop(columns="decision")
-    picked = _pick(table, bench, "history")
+    _pick(table, bench, "history", lambda i: then_redraw(bench, bench.go, i))
     st.caption(f"Step {bench.at} is shown. A click goes to another one.")
-    if picked is not None and picked != bench.at:
-        bench.go(picked)
-        st.rerun()

@@ -8,7 +8,7 @@ import streamlit as st
 
 from components import state
 from components.text import literal
-from components.what_if.bench import EDITS, ROW
+from components.what_if.bench import ROW, open_row
 from debuggers.errors import BadParameter
 from debuggers.row_choice import PREDICTION, orders_for, position_of, rows_in_order
 from debuggers.subject import Subject
@@ -66,7 +66,7 @@ def _linked_row(subject: Subject) -> int | None:
         row = int(text)
         position_of(subject, row)
     except (ValueError, BadParameter):
-        _open(None)
+        open_row(None)
         st.warning(
             f"The test table has no row {literal(text)} that is used; this is the first one instead.",
             icon=":material/warning:",
@@ -75,13 +75,8 @@ def _linked_row(subject: Subject) -> int | None:
     return row
 
 
-def _open(row: int | None) -> None:
-    state.set_linked(ROW, None if row is None else str(row))
-    state.set_linked(EDITS, None)
-
-
 def _type_row() -> None:
-    _open(state.widget(FIELD))
+    open_row(state.widget(FIELD))
 
 
 def _go(subject: Subject, mask: Mask | None, behind: int | None) -> None:
@@ -89,4 +84,4 @@ def _go(subject: Subject, mask: Mask | None, behind: int | None) -> None:
     near = state.widget(NEAR, float(np.median(subject.scores)))
     rows = rows_in_order(subject, state.widget(ORDER), among=mask, value=near)
     at = np.flatnonzero(rows == behind)
-    _open(int(rows[(at[0] + 1) % len(rows)] if len(at) else rows[0]))
+    open_row(int(rows[(at[0] + 1) % len(rows)] if len(at) else rows[0]))

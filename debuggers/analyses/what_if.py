@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -113,6 +114,8 @@ class WhatIfResult:
     neighbour : Neighbour or None
         That row; None where no row has another outcome.
     plausibility : Plausibility
+    seconds : float
+        How long the answer took: a page asks a slow model with progress shown.
     beyond : tuple of str
         Edited features whose value does not occur in the data: outside the range, or an unknown category.
     """
@@ -128,6 +131,7 @@ class WhatIfResult:
     neighbour: Neighbour | None
     plausibility: Plausibility
     beyond: tuple[str, ...]
+    seconds: float
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -179,27 +183,51 @@ def what_if(subject: Subject, params: WhatIfParams) -> WhatIfResult:
     Wexler et al. (2020), The What-If Tool, IEEE Transactions on Visualization and Computer Graphics 26, 56-65.
     Wachter, Mittelstadt and Russell (2018), Harvard Journal of Law and Technology 31, 841-887.
     """
+    started = time.perf_counter()
+    chosen = _choose(subject, params)
+    new, responses = respond(subject, chosen.after, params.points)
+    neighbour, plausibility = _surroundings(subject, chosen, new)
+    return WhatIfResult(
+        row=chosen.row,
+        truth=plain_or_none(subject.labels[chosen.position]) if subject.has_labels else None,
+        before=chosen.before,
+        after=chosen.after,
+        outputs=_outputs(subject, chosen, new),
+        responses=responses,
+        flips=_flips(subject, responses),
+        nearest=_nearest(chosen.after, neighbour),
+        neighbour=neighbour,
+        plausibility=plausibility,
+        beyond=tuple(f for f, v in chosen.edited.items() if beyond_data(subject.test.schema[f], v)),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def outputs_alone(subject: Subject, params: WhatIfParams) -> pd.DataFrame:
+    """Return `WhatIfResult.outputs` without the rest: what a page shows first while a slider is moved."""
+    chosen = _choose(subject, params)
+    return _outputs(subject, chosen, subject.predict(varied(subject, chosen.after, ()))[0])
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """A row with its edits: its position in the file and in the test table, and its values."""
+
+    row: int
+    position: int
+    before: Values
+    after: Values
+
+    @property
+    def edited(self) -> Values:
+        return {f: v for f, v in self.after.items() if v != self.before[f]}
+
+
+def _choose(subject: Subject, params: WhatIfParams) -> _Chosen:
     row = first_row(subject) if params.row is None else params.row
     position = position_of(subject, row)
     before = own_values(subject, position)
-    edits = read_edits(subject, params.edits)
-    after = {**before, **edits}
-    old = subject.as_outputs(subject.scores[position : position + 1])[0]
-    new, responses = respond(subject, after, params.points)
-    neighbour, plausibility = _surroundings(subject, position, after, new)
-    return WhatIfResult(
-        row=row,
-        truth=plain_or_none(subject.labels[position]) if subject.has_labels else None,
-        before=before,
-        after=after,
-        outputs=_outputs(subject, old, new),
-        responses=responses,
-        flips=_flips(subject, responses),
-        nearest=_nearest(after, neighbour),
-        neighbour=neighbour,
-        plausibility=plausibility,
-        beyond=tuple(f for f in edits if beyond_data(subject.test.schema[f], edits[f]) and edits[f] != before[f]),
-    )
+    return _Chosen(row, position, before, {**before, **read_edits(subject, params.edits)})
 
 
 def _along(feature: str, values: list[Any], outputs: Floats, names: list[str]) -> pd.DataFrame:
@@ -207,9 +235,9 @@ def _along(feature: str, values: list[Any], outputs: Floats, names: list[str]) -
     return pd.DataFrame({"feature": feature, "value": pd.Series(values, dtype=object), **columns})
 
 
-def _outputs(subject: Subject, old: Floats, new: Floats) -> pd.DataFrame:
+def _outputs(subject: Subject, chosen: _Chosen, new: Floats) -> pd.DataFrame:
     """Return the outputs before and after, on both scales, with the decisions."""
-    both = np.stack([old, new])
+    both = np.stack([subject.as_outputs(subject.scores[chosen.position : chosen.position + 1])[0], new])
     odds = np.full_like(both, np.nan)
     decisions: list[str | None] = [None, None]
     if subject.task.is_classification:
@@ -245,13 +273,11 @@ def _flips(subject: Subject, responses: tuple[Response, ...]) -> pd.DataFrame:
     return table.sort_values("move", kind="stable", ignore_index=True)
 
 
-def _surroundings(
-    subject: Subject, position: int, after: Mapping[str, Any], new: Floats
-) -> tuple[Neighbour | None, Plausibility]:
+def _surroundings(subject: Subject, chosen: _Chosen, new: Floats) -> tuple[Neighbour | None, Plausibility]:
     """Return the nearest test row with another outcome, and how far the edited row is from all real rows."""
     near = neighbourhood(subject)
-    edited = near.encoder.points(varied(subject, after, ()))[0]
-    own = near.encoder.points(subject.test.table.iloc[position : position + 1])[0]
+    edited = near.encoder.points(varied(subject, chosen.after, ()))[0]
+    own = near.encoder.points(subject.test.table.iloc[chosen.position : chosen.position + 1])[0]
     distances = near.distances(edited)
     # The row that is edited is real, whether or not it is in the sample.
     from_own = float(np.linalg.norm(edited - own))

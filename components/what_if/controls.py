@@ -1,64 +1,27 @@
-"""The editor: for each feature a field, a slider or a choice, and under it the response strip."""
+"""The controls of one feature: a field with a slider, or a choice; an empty field is a missing value."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
 from components import state
-from components.charts.theme import Palette
-from components.charts.what_if import Heights, decision_colours, strip_html
 from components.text import literal
 from components.what_if.bench import Bench, shown
-from debuggers.analyses.what_if import WhatIfResult
+from components.what_if.parts import then_redraw
 from debuggers.data.schema import Column, Kind
-from debuggers.subject import Subject
 
 MISSING = "missing"
 # Whole numbers beyond this are not exact in a browser.
 EXACT = 2**53 - 1
 
 
-def draw_cells(
-    bench: Bench, subject: Subject, result: WhatIfResult, features: Sequence[str], palette: Palette, *, log_odds: bool
-) -> None:
-    """Draw the cells of `features`; a change is a step of the bench."""
-    responses = {r.feature: r for r in result.responses}
-    binary = len(subject.classes) == 2
-    heights = Heights.of(result.responses, log_odds=log_odds, threshold=subject.threshold if binary else None)
-    colours = decision_colours(palette, len(subject.classes))
-    numbers = {feature: i for i, feature in enumerate(subject.test.features)}
-    with st.container(key="what_if_cells"), st.grid(3, min_column_width=290, gap=("medium", "large")):
-        for feature in features:
-            with st.container(gap=None, key=f"what_if_cell_{numbers[feature]}"):
-                _controls(bench, subject.test.schema[feature], numbers[feature], beyond=feature in result.beyond)
-                strip = strip_html(
-                    responses[feature],
-                    palette,
-                    heights=heights,
-                    colours=colours,
-                    current=bench.values[feature],
-                    original=bench.before[feature],
-                    unit=subject.output_title,
-                )
-                st.html(strip)
-                if feature in bench.edits:
-                    st.button(
-                        literal(f"was {shown(bench.before[feature])}"),
-                        key=f"what_if_reset_{numbers[feature]}",
-                        icon=":material/undo:",
-                        type="tertiary",
-                        on_click=bench.reset,
-                        args=(feature,),
-                    )
-
-
-def _controls(bench: Bench, column: Column, i: int, *, beyond: bool) -> None:
-    label = f"**{literal(column.name)}**" + (" :orange-badge[beyond the data]" if beyond else "")
-    value = bench.values[column.name]
+def draw_controls(bench: Bench, column: Column) -> None:
+    """Draw what edits one feature."""
+    label = f"**{literal(column.name)}**"
+    i, value = list(bench.before).index(column.name), bench.values[column.name]
     match column.kind:
         case Kind.NUMERIC | Kind.INTEGER:
             _number(bench, column, i, label, value)
@@ -66,6 +29,16 @@ def _controls(bench: Bench, column: Column, i: int, *, beyond: bool) -> None:
             _choice(bench, column, i, label, value)
         case Kind.TEXT | Kind.DATE:
             _text(bench, column, i, label, value)
+    if column.name in bench.edits:
+        st.button(
+            literal(f"was {shown(bench.before[column.name])}"),
+            key=f"what_if_was_{i}",
+            icon=":material/undo:",
+            type="tertiary",
+            help="Back to the value in the file",
+            on_click=then_redraw,
+            args=(bench, bench.reset, column.name),
+        )
 
 
 def _sync(key: str, value: Any) -> None:
@@ -76,7 +49,7 @@ def _sync(key: str, value: Any) -> None:
 
 def _changed(bench: Bench, feature: str, key: str) -> None:
     value = state.widget(key)
-    bench.change(feature, None if value == "" else value)
+    then_redraw(bench, bench.change, feature, None if value == "" else value)
 
 
 def _number(bench: Bench, column: Column, i: int, label: str, value: Any) -> None:
