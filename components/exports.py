@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -50,12 +51,14 @@ def figure_html(figure: go.Figure) -> bytes:
     return str(figure.to_html(include_plotlyjs=True, full_html=True)).encode()
 
 
-def export_menu(debugger: Debugger, params: Params, table: pd.DataFrame, figure: go.Figure | None) -> None:
-    """Draw the menu of everything that can be taken away."""
+def export_menu(
+    debugger: Debugger, params: Params, table: pd.DataFrame | Callable[[], pd.DataFrame], figure: go.Figure | None
+) -> None:
+    """Draw the menu of everything that can be taken away; a table that is costly to make is made when it is wanted."""
     with st.popover("Export", icon=":material/download:"):
         st.download_button(
             "Table as CSV",
-            lambda: safe_csv(table),
+            lambda: safe_csv(table() if callable(table) else table),
             f"{debugger.slug}.csv",
             "text/csv",
             key="_export_csv",

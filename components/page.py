@@ -194,10 +194,18 @@ class Frame:
 
     def close(self, params: Params, table: pd.DataFrame) -> None:
         """Draw what stands below the evidence: how to read the page, and the export menu beside its title."""
-        with st.expander("How to read this", icon=":material/menu_book:"):
-            st.markdown(reading(self.debugger))
+        self.how_to_read()
+        self.offer_export(params, table)
+
+    def offer_export(self, params: Params, table: pd.DataFrame | Callable[[], pd.DataFrame]) -> None:
+        """Draw the export menu beside the title."""
         with self._export:
             export_menu(self.debugger, params, table, self._figure)
+
+    def how_to_read(self) -> None:
+        """Draw how to read the page; of a page that draws its export menu itself."""
+        with st.expander("How to read this", icon=":material/menu_book:"):
+            st.markdown(reading(self.debugger))
 
 
 def _key_for_now(key: str) -> str:

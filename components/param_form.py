@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from components import state
-from debuggers.params import Choice, Declared, Feature, Flag, Params, Range, Row
+from debuggers.params import Choice, Declared, Edits, Feature, Flag, Params, Range, Row
 from debuggers.subject import Subject
 
 
@@ -61,6 +61,8 @@ def _widget(slug: str, declared: Declared, subject: Subject) -> Any:
         case Row():
             last = int(subject.test.rows.max())
             return st.number_input(_label(declared), 0, last, declared.default, width=170, **common)
+        case Edits():
+            return st.text_input(_label(declared), declared.default, **common)
         case Range():
             return _range(declared, spec, common)
 

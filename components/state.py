@@ -104,17 +104,15 @@ def keep_demo(name: str, subject: Subject) -> None:
 
 
 def look_at(opened: Opened) -> None:
-    """Make an open subject the one that this session looks at, and forget the cohort and threshold of the last one."""
+    """Make an open subject the one that this session looks at, and forget what was chosen on the last one."""
     st.session_state["_token"] = opened.token
-    for name in (COHORT, THRESHOLD):
-        _set_linked(name, None)
+    _forget_linked()
     _write_url(opened)
 
 
 def look_at_demo(name: str) -> None:
-    """Ask for a demo, which the next run opens; cohort and threshold of the last subject are forgotten."""
-    for linked in (COHORT, THRESHOLD):
-        _set_linked(linked, None)
+    """Ask for a demo, which the next run opens; what was chosen on the last subject is forgotten."""
+    _forget_linked()
     if SUBJECT in st.query_params:
         del st.query_params[SUBJECT]
     st.query_params[DEMO] = name
@@ -230,6 +228,22 @@ def _set_linked(name: str, value: str | None) -> None:
         st.query_params[name] = value
 
 
+def _forget_linked() -> None:
+    for key in list(st.session_state):
+        if isinstance(key, str) and key.startswith("_linked:"):
+            _set_linked(key.removeprefix("_linked:"), None)
+
+
+def linked(name: str) -> str | None:
+    """Return a value of a page that lives in the link, None where there is none; other pages keep it."""
+    return _linked(name)
+
+
+def set_linked(name: str, value: str | None) -> None:
+    """Put a value of a page into the link; None takes it out."""
+    _set_linked(name, value)
+
+
 def remember(name: str, value: Any) -> None:
     """Keep a value of a page for this session."""
     st.session_state[f"_page:{name}"] = value
@@ -248,6 +262,11 @@ def put_widget(key: str, value: Any) -> None:
 def widget(key: str, default: Any = None) -> Any:
     """Return a widget's value."""
     return st.session_state.get(key, default)
+
+
+def has_widget(key: str) -> bool:
+    """Whether a widget has a value, be it None."""
+    return key in st.session_state
 
 
 def entered() -> bool:

@@ -40,6 +40,17 @@ def decide(task: Task, scores: Floats, threshold: float) -> Floats:
     return scores
 
 
+def margin(task: Task, scores: Floats, threshold: float) -> Floats:
+    """Return how far a classifier is from deciding otherwise, shape (n,), on the scale of its probabilities.
+
+    Binary: distance from the threshold. Multiclass: the largest probability minus the second largest.
+    """
+    if task is Task.MULTICLASS:
+        two = np.partition(scores, -2, axis=1)[:, -2:]
+        return np.asarray(two[:, 1] - two[:, 0], dtype=np.float64)
+    return np.asarray(np.abs(scores - threshold), dtype=np.float64)
+
+
 def own_probability(task: Task, y: Codes, scores: Floats) -> Floats:
     """Return the probability that a classifier gave to each row's own class, shape (n,)."""
     if task is Task.BINARY:

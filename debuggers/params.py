@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import sys
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -98,7 +100,46 @@ class Row:
         return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-Spec = Range | Choice | Flag | Feature | Row
+@dataclass(frozen=True)
+class Edits:
+    """Values to put in place of a row's own: a JSON object from feature to number, text, true, false or null (missing).
+
+    Text, so that links and the command line can carry it; whether the features exist is checked against a subject.
+
+    Examples
+    --------
+    >>> Edits().read('{"age": 30, "job": null}')
+    {'age': 30, 'job': None}
+    >>> Edits().allows('{"age": [1]}')
+    False
+    """
+
+    help: str = ""
+    label: str = ""
+    expected: str = 'a JSON object such as {"age": 30, "job": null}, with finite numbers'
+
+    def read(self, text: str) -> dict[str, Any]:
+        """Return the object that `text` holds; ValueError where it holds none."""
+        values = json.loads(text)
+        if not isinstance(values, dict) or not all(_is_plain(v) for v in values.values()):
+            raise ValueError(self.expected)
+        return values
+
+    def allows(self, value: object) -> bool:
+        """Whether `value` is the text of such an object."""
+        try:
+            return isinstance(value, str) and self.read(value) is not None
+        except (ValueError, RecursionError):
+            return False
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return -sys.float_info.max <= value <= sys.float_info.max
+    return value is None or isinstance(value, str | bool)
+
+
+Spec = Range | Choice | Flag | Feature | Row | Edits
 
 
 @dataclass(frozen=True)
