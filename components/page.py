@@ -197,10 +197,13 @@ class Frame:
         self.how_to_read()
         self.offer_export(params, table)
 
-    def offer_export(self, params: Params, table: pd.DataFrame | Callable[[], pd.DataFrame]) -> None:
-        """Draw the export menu beside the title."""
+    def offer_export(self, params: Params, table: pd.DataFrame | Callable[[], pd.DataFrame] | None) -> None:
+        """Draw the export menu beside the title; without a table keep its place for a later run of a fragment."""
         with self._export:
-            export_menu(self.debugger, params, table, self._figure)
+            if table is None:
+                st.empty()
+            else:
+                export_menu(self.debugger, params, table, self._figure)
 
     def how_to_read(self) -> None:
         """Draw how to read the page; of a page that draws its export menu itself."""

@@ -6,7 +6,7 @@ from components import state
 from components.charts.what_if import style_html
 from components.page import open_page
 from components.text import literal
-from components.what_if.bench import EDITS, Bench, open_bench
+from components.what_if.bench import EDITS, open_bench
 from components.what_if.editor import Editor
 from components.what_if.rows import choose_row
 from debuggers.analyses.what_if import WhatIfParams, WhatIfResult
@@ -24,12 +24,7 @@ except BadParameter as problem:
     st.warning(f"{literal(problem)} The row is shown as it is in the file.", icon=":material/warning:")
     edits = {}
 
-truth = f"truth {literal(base.truth)} · " if base.truth is not None else ""
-inside = "" if frame.mask is None or frame.mask[subject.test.rows == row].any() else " · outside the active cohort"
-st.caption(f"Row {row} · {truth}{len(subject.test.features)} features{inside}")
-widest = sorted(base.responses, key=lambda r: -r.width)
-fresh = Bench(subject.fingerprint, row, base.before, tuple(r.feature for r in widest), seconds=base.seconds)
-bench = open_bench(fresh, edits)
+bench = open_bench(subject.fingerprint, base, edits)
 bounds = (0.0, 1.0) if subject.task.is_classification else (float(subject.scores.min()), float(subject.scores.max()))
 Editor(frame, bench, bounds).draw()
 frame.how_to_read()

@@ -181,7 +181,8 @@ def _line(response: Response, look: Look, current: Any, original: Any) -> str:
         if value is not None and np.isfinite(value) and not (was and value == current):
             a = float(_places(x, np.array([value]))[0])
             parts.append(look.dot(a, float(np.interp(a, at, tops)), was=was))
-    return f'<div class="fl-plot">{"".join(parts)}</div>{_axis(x, flips, where, palette)}{_missing(response, palette)}'
+    below = _axis(x, flips, where, palette) + _missing(response, look, current)
+    return f'<div class="fl-plot">{"".join(parts)}</div>{below}'
 
 
 def _places(x: Floats, values: Floats) -> Floats:
@@ -253,14 +254,15 @@ def held(place: float) -> int:
     return 0 if place < 0.12 else -100 if place > 0.88 else -50
 
 
-def _missing(response: Response, palette: Palette) -> str:
+def _missing(response: Response, look: Look, current: Any) -> str:
     """Say what a missing value would give: it has no place on the axis."""
     if None not in response.values:
         return ""
     output = float(response.outputs[-1].max())
     flips = any(f.direction == "missing" for f in response.flips)
     note = " · changes the decision" if flips else ""
-    return f'<div class="fl-note" style="color:{palette.muted}">missing: {number(output)}{note}</div>'
+    dot = look.dot(0, 0, was=False) if current is None else ""
+    return f'<div class="fl-note" style="color:{look.palette.muted}">{dot}missing: {number(output)}{note}</div>'
 
 
 # --- categories -----------------------------------------------------------------------------------------------------

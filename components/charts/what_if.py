@@ -116,8 +116,8 @@ def _decision(said: Said, palette: Palette) -> str:
     was, now = (escape(d) for d in said.decisions)
     word = f'<span style="color:{palette.muted}">decision</span>'
     if now == was:
-        return f"{word} <b>{now}</b>"
-    return f'{word} <s style="color:{palette.muted}">{was}</s> <b style="color:{palette.error}">{now}</b>'
+        return f"{word} <strong>{now}</strong>"
+    return f'{word} <s style="color:{palette.muted}">{was}</s> <strong style="color:{palette.error}">{now}</strong>'
 
 
 def _gauge(said: Said, palette: Palette, threshold: float | None, bounds: tuple[float, float]) -> str:
@@ -167,15 +167,16 @@ def _class_bars(outputs: pd.DataFrame, palette: Palette) -> str:
 
 
 STYLE = """<style>
-.st-key-what_if_readout{position:sticky;top:2.9rem;z-index:20;background:var(--fl-back);padding:.5rem 0 .6rem;
-  border-bottom:1px solid var(--fl-line)}
+[data-testid="stLayoutWrapper"]:has(>.st-key-what_if_readout){position:sticky;top:3.2rem;z-index:20}
+.st-key-what_if_readout{background:var(--fl-back);padding:.4rem 0 .6rem;border-bottom:1px solid var(--fl-line)}
 .fl-readout{display:flex;gap:2.2rem;align-items:center;flex-wrap:wrap}
 .fl-figures{min-width:250px}.fl-gauge{flex:1;min-width:240px;padding:0 10px}
 .fl-title{font-size:.85rem}.fl-big{font-size:2.1rem;font-weight:600;line-height:1.15;font-variant-numeric:tabular-nums;
   display:flex;align-items:baseline;gap:.7rem;flex-wrap:wrap}
 .fl-delta{font-size:1rem;font-weight:600}.fl-was{font-size:.9rem;font-weight:400}
 .fl-decision{font-size:.95rem;display:flex;gap:.45rem;align-items:center;flex-wrap:wrap;margin-top:.15rem}
-.fl-chip{border:1.5px solid;border-radius:1rem;padding:0 .55rem;font-size:.8rem;display:inline-block}.fl-chips .fl-chip{cursor:help}
+.fl-chip{border:1.5px solid;border-radius:1rem;padding:0 .55rem;font-size:.8rem;display:inline-block}
+.fl-chips .fl-chip{cursor:help}
 .fl-track{position:relative;height:30px;margin-top:18px}
 .fl-rail{position:absolute;left:0;right:0;top:9px;height:12px;border-radius:6px;border:1px solid}
 .fl-beyond{position:absolute;right:0;top:10px;height:10px;opacity:.25;border-radius:0 6px 6px 0}
@@ -196,7 +197,7 @@ STYLE = """<style>
 .fl-flip{position:absolute;top:-5px;bottom:-3px;width:2px;margin-left:-1px}
 .fl-axis{position:relative;height:17px;font-size:.75rem;font-variant-numeric:tabular-nums}
 .fl-axis>span{position:absolute;top:1px;white-space:nowrap}.fl-at{font-weight:700}
-.fl-note{font-size:.75rem}
+.fl-note{font-size:.75rem;display:flex;gap:.35rem;align-items:center}.fl-note .fl-dot{position:static;margin:0}
 .fl-bars{display:flex;gap:2px}.fl-bar{flex:1;min-width:0;text-align:center}
 .fl-bar>span{display:block;font-size:.72rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .fl-fill{position:absolute;left:0;right:0;bottom:0;opacity:.75;border-radius:2px 2px 0 0}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from components import state
 from components.text import number
+from debuggers.analyses.what_if import WhatIfResult
 from debuggers.editing import Values, write_edits
 
 ROW, EDITS = "what_if_row", "what_if_edits"
@@ -26,7 +27,7 @@ class Step:
     decision: str = ""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Scenario:
     """A saved state of a row."""
 
@@ -34,7 +35,7 @@ class Scenario:
     row: int
     edits: Values
     changes: str
-    outputs: Mapping[str, tuple[float, float]]
+    outputs: tuple[tuple[float, float], ...]
     decision: str
 
 
@@ -68,7 +69,7 @@ class Bench:
     row: int
     before: Values
     order: tuple[str, ...]
-    steps: list[Step] = field(default_factory=lambda: [Step({}, "as in the file")])
+    steps: list[Step]
     at: int = 0
     scenarios: list[Scenario] = field(default_factory=list)
     seconds: float = 0.0
@@ -115,33 +116,41 @@ class Bench:
         parts = [f"{f}: {shown(self.before[f])} → {shown(v)}" for f, v in self.edits.items()]
         return "; ".join(parts) or "none"
 
-    def save(self, name: str, outputs: pd.DataFrame) -> None:
+    def save(self, name: str, result: WhatIfResult) -> None:
         """Keep the present state as a scenario; one of the same name is replaced."""
-        both = {str(o): (float(b), float(a)) for o, b, a in outputs[["output", "before", "after"]].to_numpy()}
-        decision = outputs["decision_after"].iloc[0] or ""
+        both = tuple(zip(result.outputs["before"], result.outputs["after"], strict=True))
+        decision = result.outputs["decision_after"].iloc[0] or ""
         saved = Scenario(name, self.row, dict(self.edits), self.changes, both, decision)
         self.scenarios = [*(s for s in self.scenarios if s.name != name), saved]
 
-    def scenario_table(self) -> pd.DataFrame:
-        """Return the saved scenarios side by side."""
+    def scenario_table(self, titles: Sequence[str]) -> pd.DataFrame:
+        """Return the saved scenarios side by side; `titles` are of the outputs."""
         rows = []
         for s in self.scenarios:
-            outputs = {
-                f"{o} {when}": v
-                for o, both in s.outputs.items()
-                for when, v in zip(("before", "after"), both, strict=True)
-            }
+            outputs: dict[str, float] = {}
+            for title, (before, after) in zip(titles, s.outputs, strict=True):
+                outputs |= {f"{title}, before": before, f"{title}, after": after}
             rows.append({"scenario": s.name, "row": s.row, "changes": s.changes, **outputs, "decision": s.decision})
         return pd.DataFrame(rows)
 
 
-def open_bench(fresh: Bench, edits: Values) -> Bench:
-    """Return the session's bench for the row of `fresh`; a link with other edits adds a step to it."""
+def open_bench(subject: str, base: WhatIfResult, edits: Values) -> Bench:
+    """Return the session's bench for a row; a link with other edits adds a step to it.
+
+    Parameters
+    ----------
+    subject : str
+        Fingerprint.
+    base : WhatIfResult
+        The answer for the row as it is in the file.
+    """
     kept: Bench | None = state.recall(_KEPT)
-    if kept is None or kept.subject != fresh.subject or kept.row != fresh.row:
-        if kept is not None and kept.subject == fresh.subject:
-            fresh.scenarios = kept.scenarios
-        kept = fresh
+    if kept is None or kept.subject != subject or kept.row != base.row:
+        scenarios = kept.scenarios if kept is not None and kept.subject == subject else []
+        widest = sorted(base.responses, key=lambda r: -r.width)
+        first = Step({}, "as in the file", tuple(base.outputs["before"]), base.outputs["decision_before"].iloc[0] or "")
+        order = tuple(r.feature for r in widest)
+        kept = Bench(subject, base.row, base.before, order, [first], scenarios=scenarios, seconds=base.seconds)
         state.remember(_KEPT, kept)
     if edits != kept.edits:
         kept.put(edits, "from the link")

@@ -63,8 +63,7 @@ class Editor:
                 tools = st.container(key="what_if_tools", horizontal=True, gap="small", width="content")
             with place:
                 part(READOUT, partial(self._readout, tools))
-        features = self._features()
-        legend = st.container(gap=None)
+        features, legend = self._features()
         self.bench.drawn = tuple(features)
         places, schema = {}, self.frame.subject.test.schema
         with st.container(key="what_if_cells"), st.grid(3, min_column_width=290, gap=("medium", "large")):
@@ -129,37 +128,37 @@ class Editor:
             on_click=then_redraw, args=(self.bench, act, *args),
         )  # fmt: skip
 
-    def _features(self) -> Sequence[str]:
-        """Draw filter and scale; return the features to draw, those of the widest response first."""
+    def _features(self) -> tuple[Sequence[str], Any]:
+        """Draw filter, scale and legend; return the features to draw, widest response first, and the legend's place."""
         features: Sequence[str] = self.bench.order
-        with st.container(horizontal=True, vertical_alignment="bottom"):
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             if len(features) > FILTER_FROM:
                 words = st.text_input(
-                    "Find a feature", key="what_if_filter", placeholder="part of its name", width=220,
+                    "Find a feature", key="what_if_filter", placeholder="part of its name", width=200,
                     persist_state="session",
                 )  # fmt: skip
                 features = [f for f in features if words.casefold() in f.casefold()]
-            if self.frame.subject.task.is_classification:
-                scale = st.segmented_control(
-                    "Height of the strips", ("log-odds", "probability"), default="log-odds", required=True,
-                    key="what_if_scale", persist_state="session",
-                    help="Log-odds show as much of 0.01 to 0.02 as of 0.50 to 0.67; all strips share one scale",
-                )  # fmt: skip
-                self._log_odds = scale == "log-odds"
-            else:
-                self._log_odds = False
-        st.caption(
-            "Under each feature: the output if only it changed, the widest response first. An empty field is a missing "
-            "value; a number beyond the slider can be typed."
-        )
+            self._log_odds = self.frame.subject.task.is_classification and _scale() == "log-odds"
+            with st.container(gap="xxsmall"):
+                st.caption(
+                    "Under each feature: the output if only it changed, the widest response first. An empty field is a "
+                    "missing value; numbers beyond the slider can be typed."
+                )
+                legend = st.container(gap=None)
+        if not features:
+            st.caption("No feature has that in its name.")
         if len(features) > SHOWN and not st.toggle(f"Show all {len(features)} features", key="what_if_all"):
             edited = [f for f in features[SHOWN:] if f in self.bench.edits]
             features = [*features[:SHOWN], *edited]
-        return features
+        return features, legend
 
     def _strips(self, remarks: Any, legend: Any, places: Mapping[str, Any]) -> None:
         result, subject = self.answer(), self.frame.subject
         if result is None:
+            # Streamlit wants something in every place that a part fills from outside of it.
+            for place in (remarks, legend, *places.values()):
+                place.empty()
+            self.frame.say(f"Row {self.bench.row}: the model has no answer to these changes.")
             return
         remarks.html(chips_html(chips(result), self.frame.palette))
         self.frame.say(sentence(self.frame, result))
@@ -182,10 +181,19 @@ class Editor:
 
     def _evidence(self) -> None:
         result = self.answer()
-        if result is None:
-            return
-        draw_evidence(self.bench, self.frame.subject, result)
-        self.frame.offer_export(self.params, result.table)
+        if result is not None:
+            draw_evidence(self.bench, self.frame.subject, result)
+        self.frame.offer_export(self.params, None if result is None else result.table)
+
+
+def _scale() -> str:
+    """Draw the choice of the strips' scale."""
+    chosen: str = st.segmented_control(
+        "Height of the strips", ("log-odds", "probability"), default="log-odds", required=True,
+        key="what_if_scale", persist_state="session",
+        help="Log-odds show as much of 0.01 to 0.02 as of 0.50 to 0.67; all strips share one scale",
+    )  # fmt: skip
+    return chosen
 
 
 def chips(result: WhatIfResult) -> list[Chip]:

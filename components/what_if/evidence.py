@@ -35,6 +35,11 @@ def draw_evidence(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
                 draw(bench, subject, result)
 
 
+def titles(subject: Subject) -> tuple[str, ...]:
+    """Return headings of the outputs."""
+    return subject.outputs if len(subject.outputs) > 1 else (subject.output_title,)
+
+
 def _pick(
     table: pd.DataFrame, bench: Bench, name: str, act: Callable[[int], None], config: dict[str, Any] | None = None
 ) -> None:
@@ -68,7 +73,7 @@ def _flips(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
             "from": [shown(v) for v in flips["value"]],
             "move": flips["move"],
             "decision": flips["decision"],
-            **{name: flips[f"output: {name}"] for name in subject.outputs},
+            **{title: flips[f"output: {o}"] for o, title in zip(subject.outputs, titles(subject), strict=True)},
         }
     )
     move = st.column_config.ProgressColumn("Share of the range", format="percent", min_value=0.0, max_value=1.0)
@@ -87,8 +92,8 @@ def _nearest(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
         return
     said = f"decided {literal(found.decision)}, " if found.decision is not None else ""
     st.markdown(
-        f"**Row {found.row}** is the nearest test row with another outcome: {said}{literal(subject.output_title)} "
-        f"{', '.join(number(o) for o in found.outputs)}, distance {number(found.distance)}."
+        f"**Row {found.row}** is the nearest test row with another outcome: {said}{literal(subject.output_title)}: "
+        f"{', '.join(number(o) for o in found.outputs)}; distance {number(found.distance)}."
     )
     differing = result.nearest[result.nearest["differs"]]
     table = pd.DataFrame(
@@ -121,12 +126,12 @@ def _nearest(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
 def _scenarios(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
     suggested = f"Scenario {len(bench.scenarios) + 1}"
     key = f"what_if_scenario_{len(bench.scenarios)}"
-    table = bench.scenario_table()
+    table = bench.scenario_table(titles(subject))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input("Name", suggested, key=key, width=260)
         st.button(
             "Save what is shown", icon=":material/bookmark_add:", key="what_if_save",
-            on_click=lambda: bench.save(state.widget(key, "").strip() or suggested, result.outputs),
+            on_click=lambda: bench.save(state.widget(key, "").strip() or suggested, result),
         )  # fmt: skip
         if len(table):
             st.download_button(
@@ -153,7 +158,7 @@ def _history(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
     assert result.row == bench.row
     table = pd.DataFrame(
         [
-            {"step": i, "change": s.text, **dict(zip(subject.outputs, s.outputs, strict=False)), "decision": s.decision}
+            {"step": i, "change": s.text, **dict(zip(titles(subject), s.outputs, strict=True)), "decision": s.decision}
             for i, s in enumerate(bench.steps)
         ]
     )

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import streamlit as st
 
 from components import state
-from components.text import literal
-from components.what_if.bench import ROW, open_row
+from components.text import literal, number
+from components.what_if.bench import ROW, open_row, shown
 from debuggers.errors import BadParameter
 from debuggers.row_choice import PREDICTION, orders_for, position_of, rows_in_order
 from debuggers.subject import Subject
@@ -55,7 +55,18 @@ def choose_row(subject: Subject, mask: Mask | None) -> int:
             "Row in the file", 0, int(subject.test.rows.max()), step=1, key=FIELD, width=130, on_change=_type_row,
             help="Its position, the first row is 0",
         )  # fmt: skip
+        st.caption(_about(subject, mask, row), width="content")
     return row
+
+
+def _about(subject: Subject, mask: Mask | None, row: int) -> str:
+    at = position_of(subject, row)
+    parts = [f"{len(subject.test.features)} features"]
+    if subject.has_labels:
+        parts = [f"truth {literal(shown(subject.labels[at]))}", f"loss {number(float(subject.loss[at]))}", *parts]
+    if mask is not None and not mask[at]:
+        parts.append("outside the active cohort")
+    return " · ".join(parts)
 
 
 def _linked_row(subject: Subject) -> int | None:

@@ -182,6 +182,20 @@ def what_if(subject: Subject, params: WhatIfParams) -> WhatIfResult:
     ----------
     Wexler et al. (2020), The What-If Tool, IEEE Transactions on Visualization and Computer Graphics 26, 56-65.
     Wachter, Mittelstadt and Russell (2018), Harvard Journal of Law and Technology 31, 841-887.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from debuggers.matching import Roles, make_subject
+    >>> from debuggers.models.estimator import EstimatorModel
+    >>> table = pd.DataFrame({"x": [0.5, 1.5, 2.5, 3.5], "y": [0, 0, 1, 1]})
+    >>> model = EstimatorModel(LogisticRegression().fit(table[["x"]], table["y"]))
+    >>> subject = make_subject("four", table, Roles(target="y"), model=model)
+    >>> result = what_if(subject, WhatIfParams(row=0, edits='{"x": 3}'))
+    >>> result.outputs[["decision_before", "decision_after"]].to_numpy().tolist()
+    [['0', '1']]
+    >>> result.flips["value"].round(2).tolist()
+    [2.0]
     """
     started = time.perf_counter()
     chosen = _choose(subject, params)
