@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
@@ -123,10 +124,11 @@ def wait(key: tuple[Any, ...], work: Callable[[], Any], message: str) -> Any:
     What goes wrong is one sentence on the page: an `InputError` says what to do, anything else is logged under an id.
     """
     job = desk().submit(key, work)
-    try:
-        return job.future.result(timeout=PATIENCE)
-    except TimeoutError:
+    if futures.wait([job.future], PATIENCE).not_done:
         _show_progress(job, message)
+        return st.stop()
+    try:
+        return job.future.result()
     except Cancelled:
         _offer_again(key, "Cancelled.")
     except InputError as problem:

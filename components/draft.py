@@ -99,14 +99,15 @@ def edited(table: Table, kinds: dict[str, Kind], *, unfit_missing: bool) -> Tabl
         schema = infer_schema(frame)
         return Table(**{**vars(table), "frame": frame, "schema": schema})
 
-    key = (table.name, id(table), tuple(sorted(changed.items())), unfit_missing)
+    key = (table, tuple(sorted(changed.items())), unfit_missing)
     return draft().get("edited", key, apply)
 
 
 def understood(files: Files, roles: Roles) -> Understanding:
     """Return what `files` and `roles` mean; the same ones are matched, hashed and tried once."""
     models = tuple(m.fingerprint if m is not None else "" for m in (files.model, files.benchmark))
-    key = (id(files.test), id(files.train), models, repr(roles))
+    # The tables themselves, which are equal only to themselves: an id may be given again once a table is gone.
+    key = (files.test, files.train, models, repr(roles))
     found = draft().get("understanding", key, lambda: files.understand(roles))
     assert isinstance(found, Understanding), "problems are inside of it"
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import floor, log10
 from typing import Any
 
 from debuggers.cohort import Cohort
@@ -34,10 +35,18 @@ def box_cohort(selection: Mapping[str, Any], x: str, y: str, label: str) -> Coho
     shape = shapes[0]
     bounds = []
     for name, values in ((x, shape["x"]), (y, shape["y"])):
-        # Six digits are finer than a hand can draw, and short enough to read.
-        low, high = (float(f"{end:.6g}") for end in (min(values), max(values)))
+        low, high = _ends(values)
         bounds.append(f"{name} BETWEEN {sql_value(low)} AND {sql_value(high)}")
     return Cohort(" AND ".join(bounds), label)
+
+
+def _ends(values: Sequence[float]) -> tuple[float, float]:
+    """Return both ends of a drawn side, as exact as a hand can draw and short enough to read."""
+    low, high = float(min(values)), float(max(values))
+    if low == high:
+        return low, high
+    digits = 4 - floor(log10(high - low))
+    return round(low, digits), round(high, digits)
 
 
 def selected_cohort(selection: Mapping[str, Any], x: str | None, y: str) -> Cohort | None:
@@ -50,5 +59,6 @@ def selected_cohort(selection: Mapping[str, Any], x: str | None, y: str) -> Coho
         return None
     if x is not None and (selection.get("box") or len(rows) > MAX_NAMED_ROWS or not rows):
         return box_cohort(selection, x, y, "")
-    kept = rows[:MAX_NAMED_ROWS]
-    return rows_cohort(kept, f"{len(kept):,} selected rows") if kept else None
+    if len(rows) > MAX_NAMED_ROWS:
+        return rows_cohort(rows[:MAX_NAMED_ROWS], f"{MAX_NAMED_ROWS:,} of {len(rows):,} selected rows")
+    return rows_cohort(rows, f"{len(rows):,} selected rows") if rows else None

@@ -116,8 +116,8 @@ def _decision(said: Said, palette: Palette) -> str:
     was, now = (escape(d) for d in said.decisions)
     word = f'<span style="color:{palette.muted}">decision</span>'
     if now == was:
-        return f"{word} <b>{now}</b>"
-    return f'{word} <s style="color:{palette.muted}">{was}</s> <b style="color:{palette.error}">{now}</b>'
+        return f"{word} <strong>{now}</strong>"
+    return f'{word} <s style="color:{palette.muted}">{was}</s> <strong style="color:{palette.error}">{now}</strong>'
 
 
 def _gauge(said: Said, palette: Palette, threshold: float | None, bounds: tuple[float, float]) -> str:

@@ -254,9 +254,12 @@ def _miscalibration(subject: Subject) -> Iterator[Finding]:
             if MIN_ROWS <= inside.sum() < len(hit):
                 # Against the whole model's gap: a group is only of interest for what it adds.
                 gap, p = calibration_gap(hit[inside], np.clip(probability[inside] + everywhere.value, 0, 1))
-                tested.append((part, inside, gap, p))
-    adjusted = benjamini_hochberg([p for *_, p in tested])
-    found = [(q, t) for q, t in zip(adjusted, tested, strict=True) if q < ALPHA and abs(t[2].value) >= MIN_GAP]
+                # One that is as said stands out only because others are not.
+                own = float(np.mean(hit[inside] - probability[inside]))
+                size = min(abs(own), abs(gap.value)) if own * gap.value > 0 else 0.0
+                tested.append((part, inside, gap, p, size))
+    adjusted = benjamini_hochberg([t[3] for t in tested])
+    found = [(q, t[:4]) for q, t in zip(adjusted, tested, strict=True) if q < ALPHA and t[4] >= MIN_GAP]
     found.sort(key=lambda item: -abs(item[1][2].value) * item[1][1].sum())
     taken = np.zeros(len(hit), dtype=bool)
     for q, (part, inside, gap, p) in found:

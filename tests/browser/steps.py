@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from tools.chromium import wait_until_idle
 
 PATIENCE = 60_000  # milliseconds: a page may train a demo's model or start a process for an uploaded one first
-CHARTS = '.js-plotly-plot, [data-testid="stVegaLiteChart"] canvas, [data-testid="stVegaLiteChart"] svg'
+CHARTS = '.js-plotly-plot, [data-testid="stVegaLiteChart"] canvas, [data-testid="stVegaLiteChart"] svg, .fl-readout'
 # A link to a page makes Streamlit look for itself below that page first, which Chromium writes to the console.
 PROBE = "/_stcore/"
 
@@ -77,7 +77,8 @@ def choose(page: Page, label: str, option: str) -> None:
 
 
 def upload(page: Page, label: str, *files: Path) -> None:
-    """Choose files in one of the Load page's uploaders."""
+    """Choose files in one of the Load page's uploaders, once it is done with what was chosen before."""
+    wait_until_idle(page, PATIENCE)
     uploader = page.get_by_test_id("stFileUploader").filter(has=page.get_by_text(label, exact=True))
     uploader.locator("input[type=file]").set_input_files(list(files))
 

@@ -281,7 +281,7 @@ def test_names_of_strangers_are_never_markup() -> None:
     of = make_subject("odd", table.assign(y=y), Roles(target="y"), model=EstimatorModel(Marked()))
     app = page_of(of)
     for element in app.get("html"):
-        assert Text(element.proto.body).tags <= {"div", "span", "i", "b", "s", "style"}
+        assert Text(element.proto.body).tags <= {"div", "span", "i", "s", "strong", "style"}
         assert "<b>yes" not in element.proto.body
         assert "<script" not in element.proto.body
 

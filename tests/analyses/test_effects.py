@@ -1,0 +1,186 @@
+"""Effects are those of the definitions: scikit-learn's brute force, and functions whose effects are known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.inspection import partial_dependence
+
+from debuggers.analyses.effects import EffectsParams, EffectsResult, effects
+from debuggers.grids import MAX_BARS
+from debuggers.matching import Roles, make_subject
+from debuggers.models.estimator import EstimatorModel
+from debuggers.subject import Subject
+from debuggers.task import Task
+from tests.analyses.functions import subject_of
+from tests.subjects import subject as people
+
+RNG = np.random.default_rng(0)
+N = 400
+X = pd.DataFrame({"a": RNG.normal(size=N), "b": RNG.integers(0, 9, N), "c": RNG.exponential(size=N)})
+SIGNAL = X["a"] * X["b"] + np.sqrt(X["c"])
+
+
+def fitted(task: Task) -> tuple[BaseEstimator, Subject]:
+    if task is Task.REGRESSION:
+        estimator: Any = HistGradientBoostingRegressor(max_iter=30).fit(X, SIGNAL)
+        y = SIGNAL
+    else:
+        y = pd.Series(np.digitize(SIGNAL, [0, 3][: 1 if task is Task.BINARY else 2]))
+        estimator = HistGradientBoostingClassifier(max_iter=30).fit(X, y)
+    return estimator, make_subject("s", X.assign(y=y), Roles(target="y", task=task), model=EstimatorModel(estimator))
+
+
+def run(subject: Subject, **params: Any) -> EffectsResult:
+    return effects(subject, EffectsParams(**params))
+
+
+@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("feature", list(X.columns))
+def test_averages_and_single_rows_are_those_of_brute_force(task: Task, feature: str) -> None:
+    estimator, subject = fitted(task)
+    result = run(subject, feature=feature, points=15)
+    first = result.curves[result.curves["output"] == subject.outputs[0]]
+    values = first["value"].to_numpy(dtype=float)
+    method = "auto" if task is Task.REGRESSION else "predict_proba"
+    truth = partial_dependence(
+        estimator, X.astype(float), [feature], custom_values={feature: values}, response_method=method, method="brute",
+        kind="both",
+    )  # fmt: skip
+    for o, output in enumerate(subject.outputs):
+        curve = result.curves.loc[result.curves["output"] == output, "pdp"]
+        np.testing.assert_allclose(curve, truth["average"][o], rtol=0, atol=1e-9)
+        lines = result.lines[result.lines["output"] == output].pivot_table(index="row", columns="value", values="ice")
+        np.testing.assert_allclose(lines, truth["individual"][o][lines.index.to_numpy()], rtol=0, atol=1e-9)
+
+
+def test_log_odds_are_averaged_on_their_own_scale() -> None:
+    estimator, subject = fitted(Task.BINARY)
+    result = run(subject, feature="a", points=7, scale="log-odds")
+    truth = partial_dependence(
+        estimator, X.astype(float), ["a"], custom_values={"a": result.curves["value"].to_numpy(dtype=float)},
+        response_method="decision_function", method="brute",
+    )  # fmt: skip
+    np.testing.assert_allclose(result.curves["pdp"], truth["average"][0], atol=1e-9)
+
+
+def test_a_surface_is_that_of_brute_force() -> None:
+    estimator, subject = fitted(Task.REGRESSION)
+    surface = run(subject, feature="a", other="b", points=6).surface
+    wide = surface.pivot_table(index="x", columns="y", values="pdp")
+    truth = partial_dependence(
+        estimator, X.astype(float), ["a", "b"], method="brute",
+        custom_values={"a": wide.index.to_numpy(float), "b": wide.columns.to_numpy(float)},
+    )  # fmt: skip
+    np.testing.assert_allclose(wide, truth["average"][0], atol=1e-9)
+    assert surface["rows"].sum() == N
+
+
+@pytest.mark.parametrize(("feature", "part"), [("a", np.sin), ("b", np.square), ("c", np.sqrt)])
+def test_the_local_effect_of_an_additive_function_is_its_centred_part(feature: str, part: Any) -> None:
+    subject = subject_of(lambda t: np.sin(t["a"]) + np.square(t["b"]) + np.sqrt(t["c"]), X)
+    curves = run(subject, feature=feature, points=30).curves
+    values = curves["value"].to_numpy(dtype=float)
+    mean = np.interp(X[feature], values, part(values)).mean()
+    np.testing.assert_allclose(curves["ale"], part(values) - mean, atol=1e-6)
+
+
+def test_correlated_inputs_bend_the_average_and_not_the_local_effect() -> None:
+    a = RNG.uniform(-2, 2, 2_000)
+    table = pd.DataFrame({"a": a, "b": a + RNG.normal(0, 0.05, 2_000)})
+    # Where a and b differ much, which no row does, the function is another one.
+    subject = subject_of(lambda t: t["a"] + 10 * (np.abs(t["a"] - t["b"]) > 1), table)
+    curves = run(subject, feature="a").curves
+    values = curves["value"].to_numpy(dtype=float)
+    np.testing.assert_allclose(curves["ale"], values - a.mean(), atol=0.05)
+    assert np.ptp(curves["pdp"] - values) > 2
+
+
+def test_an_interaction_hides_from_the_average_and_is_reported() -> None:
+    b = np.tile([-1.0, 1.0], 500)
+    table = pd.DataFrame({"a": np.repeat(np.linspace(-1, 1, 500), 2), "b": b})
+    crossed, plain = subject_of(lambda t: t["a"] * t["b"], table), subject_of(lambda t: t["a"] + t["b"], table)
+    found = run(crossed, feature="a")
+    assert np.abs(found.curves["pdp"]).max() < 1e-9
+    assert found.curves["heterogeneity"].max() > 0.9
+    assert found.ranking["interaction"].iloc[0] == pytest.approx(1)
+    healthy = run(plain, feature="a")
+    assert healthy.curves["heterogeneity"].max() < 1e-9
+    assert healthy.ranking["interaction"].iloc[0] == pytest.approx(0, abs=1e-9)
+
+
+def test_categories_booleans_and_missing_values_are_tried_as_they_are() -> None:
+    subject = people(Task.REGRESSION, missing=True)
+    for feature in ("job", "flag", "age"):
+        curves = run(subject, feature=feature, points=5).curves
+        for value, expected in zip(curves["value"], curves["pdp"], strict=True):
+            changed = subject.test.table.copy()
+            changed[feature] = np.nan if value is None else value
+            assert subject.predict(changed).mean() == pytest.approx(expected, abs=1e-9), (feature, value)
+        assert curves["rows"].sum() == len(subject.test)
+        assert curves["ale"].isna().all() == (feature != "age")
+    assert run(subject, feature="age").curves["value"].iloc[-1] is None
+    assert set(run(subject, feature="flag").curves["value"]) == {False, True}
+
+
+def test_a_band_contains_its_mean_and_narrows_with_rows() -> None:
+    _, subject = fitted(Task.REGRESSION)
+    few, many = (run(subject, feature="a", rows=rows).curves for rows in (50, 400))
+    assert ((many["pdp_low"] <= many["pdp"]) & (many["pdp"] <= many["pdp_high"])).all()
+    assert (many["pdp_high"] - many["pdp_low"]).mean() < (few["pdp_high"] - few["pdp_low"]).mean()
+
+
+def test_a_sample_is_disclosed_and_drawn_the_same_again() -> None:
+    _, subject = fitted(Task.REGRESSION)
+    first, second = (run(subject, feature="a", rows=50) for _ in range(2))
+    assert (first.sampled, first.total) == (50, N)
+    pd.testing.assert_frame_equal(first.curves, second.curves)
+    assert first.curves["rows"].sum() == N  # counts are of all rows
+
+
+def test_a_feature_that_does_nothing_is_found_and_one_that_does_is_not() -> None:
+    faulty = run(subject_of(lambda t: t["a"] + t["b"], X))
+    assert [(f.kind, f.features) for f in faulty.findings] == [("unused_feature", ("c",))]
+    assert faulty.findings[0].params == {"feature": "c"}
+    assert run(subject_of(lambda t: t["a"] + t["b"] + 1e-6 * t["c"], X)).findings == ()
+
+
+def test_the_gallery_is_ordered_by_range() -> None:
+    ranking = run(subject_of(lambda t: 0.1 * t["a"] + 5 * t["b"], X)).ranking
+    assert ranking["feature"].tolist() == ["b", "a", "c"]
+    assert ranking["range"].iloc[-1] == 0
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pytest.param(np.full(N, 3.0), id="constant"),
+        pytest.param(np.full(N, np.nan), id="all missing"),
+        pytest.param(np.full(N, None, dtype=object), id="all missing, text"),
+        pytest.param(np.where(np.arange(N) == 5, np.inf, X["a"]), id="one infinite"),
+        pytest.param(np.where(np.arange(N) < N - 1, np.nan, 1.0), id="one value"),
+        pytest.param(np.array([f"c{i}" for i in range(N)], dtype=object), id="a category for every row"),
+        pytest.param(X["a"].to_numpy() * 1e300, id="huge"),
+    ],
+)
+def test_a_hostile_column_has_an_effect_or_none_and_does_not_break_the_others(column: Any) -> None:
+    table = X.assign(**{"<b>x</b>": column})
+    result = run(subject_of(lambda t: t["a"] + 0.0, table))
+    assert {"a", "b", "c"} <= set(result.ranking["feature"])
+    one = run(subject_of(lambda t: t["a"] + 0.0, table), feature="<b>x</b>")
+    assert one.ranking["range"].max() == 0
+    assert len(one.curves) <= MAX_BARS + 1
+    assert one.left_out.get("<b>x</b>", 0) in (0, N - MAX_BARS)
+
+
+def test_one_row_has_curves_without_a_band() -> None:
+    _, subject = fitted(Task.REGRESSION)
+    alone = subject.restrict(np.arange(N) == 7)
+    curves = run(alone, feature="a").curves
+    assert curves["value"].tolist() == [X["a"].iloc[7]]
+    assert curves["pdp_low"].isna().all()
