@@ -27,5 +27,5 @@ except BadParameter as problem:
 
 bench = open_bench(subject.fingerprint, base, edits)
 bounds = (0.0, 1.0) if subject.task.is_classification else (float(subject.scores.min()), float(subject.scores.max()))
-edit(Editor(frame, bench, bounds))
+edit(Editor(frame, bench, bounds, base))
 frame.how_to_read()

@@ -39,14 +39,22 @@ class Editor:
     bench : Bench
     bounds : (float, float)
         Ends of the output's gauge.
+    base : WhatIfResult
+        The answer for the row as it is in the file.
     """
 
     frame: Frame
     bench: Bench
     bounds: tuple[float, float]
+    base: WhatIfResult
     _said: tuple[WhatIfParams, pd.DataFrame | None] | None = None
     _answered: tuple[WhatIfParams, WhatIfResult] | None = None
     _log_odds: bool = True
+
+    def __post_init__(self) -> None:
+        """Begin with the answer that is there."""
+        start = WhatIfParams(self.base.row)
+        self._said, self._answered = (start, self.base.outputs), (start, self.base)
 
     @property
     def params(self) -> WhatIfParams:
