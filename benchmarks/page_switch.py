@@ -35,7 +35,7 @@ name => new Promise(done => {
     const start = performance.now()
     const look = () => {
         const heading = document.querySelector('[data-testid="stMain"] h1')
-        const chart = document.querySelector('.js-plotly-plot .main-svg, [data-testid="stImage"] img')
+        const chart = document.querySelector('.js-plotly-plot .main-svg, [data-testid="stImage"] img, .fl-strip')
         if (heading && heading.innerText.trim() === name && chart) done(performance.now() - start)
         else requestAnimationFrame(look)
     }

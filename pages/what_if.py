@@ -7,7 +7,7 @@ from components.charts.what_if import style_html
 from components.page import open_page
 from components.text import literal
 from components.what_if.bench import EDITS, open_bench
-from components.what_if.editor import Editor
+from components.what_if.editor import Editor, edit
 from components.what_if.rows import choose_row
 from debuggers.analyses.what_if import WhatIfParams, WhatIfResult
 from debuggers.editing import read_edits
@@ -22,9 +22,10 @@ try:
     edits = read_edits(subject, state.linked(EDITS) or "{}")
 except BadParameter as problem:
     st.warning(f"{literal(problem)} The row is shown as it is in the file.", icon=":material/warning:")
+    state.set_linked(EDITS, None)
     edits = {}
 
 bench = open_bench(subject.fingerprint, base, edits)
 bounds = (0.0, 1.0) if subject.task.is_classification else (float(subject.scores.min()), float(subject.scores.max()))
-Editor(frame, bench, bounds).draw()
+edit(Editor(frame, bench, bounds, base))
 frame.how_to_read()

@@ -61,8 +61,8 @@ class Bench:
         Of every row of the subject.
     seconds : float
         How long the quickest answer took: a slow model is asked with progress shown.
-    drawn : tuple of str
-        Features whose cells are on the page now.
+    linked : dict
+        The edits that the link held when this bench last read or wrote it: other ones come from outside.
     """
 
     subject: str
@@ -73,7 +73,7 @@ class Bench:
     at: int = 0
     scenarios: list[Scenario] = field(default_factory=list)
     seconds: float = 0.0
-    drawn: tuple[str, ...] = ()
+    linked: Values = field(default_factory=dict)
 
     @property
     def edits(self) -> Values:
@@ -104,11 +104,12 @@ class Bench:
     def go(self, step: int) -> None:
         """Make a step of the history the present one."""
         self.at = min(max(step, 0), len(self.steps) - 1)
-        self.link()
 
     def link(self) -> None:
-        """Let the link show the row as it is now."""
-        open_row(self.row, self.edits)
+        """Let the link show the row as it is now; a row that was neither chosen nor changed follows the cohort."""
+        if self.edits != self.linked:
+            open_row(self.row, self.edits)
+            self.linked = dict(self.edits)
 
     @property
     def changes(self) -> str:
@@ -152,7 +153,8 @@ def open_bench(subject: str, base: WhatIfResult, edits: Values) -> Bench:
         order = tuple(r.feature for r in widest)
         kept = Bench(subject, base.row, base.before, order, [first], scenarios=scenarios, seconds=base.seconds)
         state.remember(_KEPT, kept)
-    if edits != kept.edits:
+    if edits != kept.linked:
+        kept.linked = edits
         kept.put(edits, "from the link")
     return kept
 

@@ -10,7 +10,6 @@ import streamlit as st
 from components import state
 from components.text import literal
 from components.what_if.bench import Bench, shown
-from components.what_if.parts import then_redraw
 from debuggers.data.schema import Column, Kind
 
 MISSING = "missing"
@@ -36,8 +35,8 @@ def draw_controls(bench: Bench, column: Column) -> None:
             icon=":material/undo:",
             type="tertiary",
             help="Back to the value in the file",
-            on_click=then_redraw,
-            args=(bench, bench.reset, column.name),
+            on_click=bench.reset,
+            args=(column.name,),
         )
 
 
@@ -49,7 +48,7 @@ def _sync(key: str, value: Any) -> None:
 
 def _changed(bench: Bench, feature: str, key: str) -> None:
     value = state.widget(key)
-    then_redraw(bench, bench.change, feature, None if value == "" else value)
+    bench.change(feature, None if value == "" else value)
 
 
 def _number(bench: Bench, column: Column, i: int, label: str, value: Any) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -14,12 +13,12 @@ import streamlit as st
 from components.charts.strips import Heights, Look, legend_html, strip_html
 from components.charts.what_if import Chip, chips_html, readout_html
 from components.compute import show_failure
+from components.exports import export_menu
 from components.page import Frame
 from components.text import literal, number, percent
 from components.what_if.bench import Bench, shown
 from components.what_if.controls import draw_controls
 from components.what_if.evidence import draw_evidence
-from components.what_if.parts import EVIDENCE, READOUT, STRIPS, cell_part, part, then_redraw
 from debuggers.analyses.what_if import WhatIfParams, WhatIfResult, outputs_alone, what_if
 from debuggers.editing import write_edits
 from debuggers.errors import InputError
@@ -40,14 +39,22 @@ class Editor:
     bench : Bench
     bounds : (float, float)
         Ends of the output's gauge.
+    base : WhatIfResult
+        The answer for the row as it is in the file.
     """
 
     frame: Frame
     bench: Bench
     bounds: tuple[float, float]
+    base: WhatIfResult
     _said: tuple[WhatIfParams, pd.DataFrame | None] | None = None
     _answered: tuple[WhatIfParams, WhatIfResult] | None = None
     _log_odds: bool = True
+
+    def __post_init__(self) -> None:
+        """Begin with the answer that is there."""
+        start = WhatIfParams(self.base.row)
+        self._said, self._answered = (start, self.base.outputs), (start, self.base)
 
     @property
     def params(self) -> WhatIfParams:
@@ -55,24 +62,15 @@ class Editor:
         return WhatIfParams(self.bench.row, write_edits(self.bench.edits))
 
     def draw(self) -> None:
-        """Draw everything, each part so that it can be drawn again alone."""
+        """Draw everything, what the model says first: it is on screen while the rest is still computed."""
         with st.container(key="what_if_readout", gap=None):
-            place = st.container(gap=None)
-            with st.container(horizontal=True, vertical_alignment="center"):
-                remarks = st.container(gap=None)
-                tools = st.container(key="what_if_tools", horizontal=True, gap="small", width="content")
-            with place:
-                part(READOUT, partial(self._readout, tools))
-        features, legend = self._features()
-        self.bench.drawn = tuple(features)
-        places, schema = {}, self.frame.subject.test.schema
-        with st.container(key="what_if_cells"), st.grid(3, min_column_width=290, gap=("medium", "large")):
-            for feature in features:
-                with st.container(gap=None, key=cell_part(self.bench, feature)):
-                    part(cell_part(self.bench, feature), partial(draw_controls, self.bench, schema[feature]))
-                    places[feature] = st.container(gap=None)
-        part(STRIPS, partial(self._strips, remarks, legend, places))
-        part(EVIDENCE, self._evidence)
+            self._readout()
+        result = self.answer()
+        if result is None:
+            return
+        self.frame.say(sentence(self.frame, result))
+        self._cells(result, self._features())
+        draw_evidence(self.bench, self.frame.subject, result)
 
     # --- answers ---
 
@@ -111,25 +109,30 @@ class Editor:
 
     # --- parts ---
 
-    def _readout(self, tools: Any) -> None:
+    def _readout(self) -> None:
         outputs, subject, bench = self.outputs(), self.frame.subject, self.bench
         if outputs is not None:
             threshold = subject.threshold if len(subject.classes) == 2 else None
             title, palette = subject.output_title, self.frame.palette
             st.html(readout_html(outputs, palette, title=title, threshold=threshold, bounds=self.bounds))
-        with tools:
+        with st.container(key="what_if_tools", horizontal=True, gap="small", vertical_alignment="center"):
+            result = self.answer()
+            if result is not None:
+                st.html(chips_html(chips(result), self.frame.palette))
             self._tool("Undo", "undo", bench.go, bench.at - 1, idle=bench.at == 0)
             self._tool("Redo", "redo", bench.go, bench.at + 1, idle=bench.at + 1 >= len(bench.steps))
             self._tool("Reset all", "restart_alt", bench.put, {}, "all as in the file", idle=not bench.edits)
+            if result is not None:
+                export_menu(self.frame.debugger, self.params, result.table, None)
 
     def _tool(self, name: str, icon: str, act: Callable[..., None], *args: Any, idle: bool) -> None:
         st.button(
             name, icon=f":material/{icon}:", key=f"what_if_{icon}", disabled=idle,
-            on_click=then_redraw, args=(self.bench, act, *args),
+            on_click=act, args=args,
         )  # fmt: skip
 
-    def _features(self) -> tuple[Sequence[str], Any]:
-        """Draw filter, scale and legend; return the features to draw, widest response first, and the legend's place."""
+    def _features(self) -> Sequence[str]:
+        """Draw filter and scale; return the features to draw, those of the widest response first."""
         features: Sequence[str] = self.bench.order
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             if len(features) > FILTER_FROM:
@@ -139,51 +142,47 @@ class Editor:
                 )  # fmt: skip
                 features = [f for f in features if words.casefold() in f.casefold()]
             self._log_odds = self.frame.subject.task.is_classification and _scale() == "log-odds"
-            with st.container(gap="xxsmall"):
-                st.caption(
-                    "Under each feature: the output if only it changed, the widest response first. An empty field is a "
-                    "missing value; numbers beyond the slider can be typed."
-                )
-                legend = st.container(gap=None)
+            st.caption(
+                "Under each feature: the output if only it changed, the widest response first. An empty field is a "
+                "missing value; numbers beyond the slider can be typed."
+            )
         if not features:
             st.caption("No feature has that in its name.")
         if len(features) > SHOWN and not st.toggle(f"Show all {len(features)} features", key="what_if_all"):
             edited = [f for f in features[SHOWN:] if f in self.bench.edits]
             features = [*features[:SHOWN], *edited]
-        return features, legend
+        return features
 
-    def _strips(self, remarks: Any, legend: Any, places: Mapping[str, Any]) -> None:
-        result, subject = self.answer(), self.frame.subject
-        if result is None:
-            # Streamlit wants something in every place that a part fills from outside of it.
-            for place in (remarks, legend, *places.values()):
-                place.empty()
-            self.frame.say(f"Row {self.bench.row}: the model has no answer to these changes.")
-            return
-        remarks.html(chips_html(chips(result), self.frame.palette))
-        self.frame.say(sentence(self.frame, result))
+    def _cells(self, result: WhatIfResult, features: Sequence[str]) -> None:
+        """Draw for each feature its controls and its response strip."""
+        subject, schema = self.frame.subject, self.frame.subject.test.schema
         threshold = subject.threshold if len(subject.classes) == 2 else None
         heights = Heights.of(result.responses, log_odds=self._log_odds, threshold=threshold)
         look = Look(self.frame.palette, heights, len(subject.classes))
-        legend.html(legend_html(look, subject.classes))
-        for response in result.responses:
-            if response.feature in places:
-                places[response.feature].html(
-                    strip_html(
-                        response,
-                        look,
-                        current=result.after[response.feature],
-                        original=result.before[response.feature],
-                        unit=subject.output_title,
-                        beyond=response.feature in result.beyond,
+        st.html(legend_html(look, subject.classes))
+        responses = {r.feature: r for r in result.responses}
+        with st.container(key="what_if_cells"), st.grid(3, min_column_width=290, gap=("medium", "large")):
+            for feature in features:
+                with st.container(gap=None, key=f"what_if_cell_{subject.test.features.index(feature)}"):
+                    draw_controls(self.bench, schema[feature])
+                    st.html(
+                        strip_html(
+                            responses[feature],
+                            look,
+                            current=result.after[feature],
+                            original=result.before[feature],
+                            unit=subject.output_title,
+                            beyond=feature in result.beyond,
+                        )
                     )
-                )
 
-    def _evidence(self) -> None:
-        result = self.answer()
-        if result is not None:
-            draw_evidence(self.bench, self.frame.subject, result)
-        self.frame.offer_export(self.params, None if result is None else result.table)
+
+@st.fragment
+def edit(editor: Editor) -> None:
+    """Draw the editor as a fragment: a released slider runs nothing else of the page."""
+    editor.draw()
+    # Last: a new address makes the browser draw everything once more.
+    editor.bench.link()
 
 
 def _scale() -> str:

@@ -13,7 +13,6 @@ from components.exports import safe_csv
 from components.page import tidy_columns
 from components.text import literal, number
 from components.what_if.bench import Bench, open_row, shown
-from components.what_if.parts import then_redraw
 from debuggers.analyses.what_if import OTHER_OUTCOME, WhatIfResult
 from debuggers.subject import Subject
 
@@ -79,7 +78,7 @@ def _flips(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
     move = st.column_config.ProgressColumn("Share of the range", format="percent", min_value=0.0, max_value=1.0)
 
     def apply(i: int) -> None:
-        then_redraw(bench, bench.change, flips["feature"].iloc[i], flips["value"].iloc[i])
+        bench.change(flips["feature"].iloc[i], flips["value"].iloc[i])
 
     _pick(table, bench, "flips", apply, {"from": "Flips at", "move": move})
     st.caption("Changes of one feature alone that change the decision, the smallest first. A click applies one.")
@@ -108,8 +107,8 @@ def _nearest(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
         "Apply these values",
         icon=":material/input:",
         key="what_if_apply",
-        on_click=then_redraw,
-        args=(bench, bench.put, found.values, f"values of row {found.row}"),
+        on_click=bench.put,
+        args=(found.values, f"values of row {found.row}"),
     )
     searched = (
         "all" if found.rows == found.total else f"{found.rows:,} of {found.total:,}, drawn at random with a seed,"
@@ -145,7 +144,7 @@ def _scenarios(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
     def bring_back(i: int) -> None:
         chosen = bench.scenarios[i]
         if chosen.row == bench.row:
-            then_redraw(bench, bench.put, chosen.edits, chosen.name)
+            bench.put(chosen.edits, chosen.name)
         else:
             open_row(chosen.row, chosen.edits)
             st.rerun()
@@ -164,5 +163,5 @@ def _history(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
     )
     if not subject.task.is_classification:
         table = table.drop(columns="decision")
-    _pick(table, bench, "history", lambda i: then_redraw(bench, bench.go, i))
+    _pick(table, bench, "history", bench.go)
     st.caption(f"Step {bench.at} is shown. A click goes to another one.")
