@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,14 @@ from debuggers.debugger import Severity, all_debuggers, plain
 from debuggers.errors import BadParameter, FileProblem, InputError, UnknownDebugger, one_line
 from debuggers.subject import Subject
 
-DONE, FOUND, BAD_INPUT = 0, 1, 2
+DONE, FOUND, BAD_INPUT, FAILED = 0, 1, 2, 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0 done, 1 findings at or above ``--fail-on``, 2 bad input."""
+    """Run the command line and return its exit code.
+
+    0: done; 1: findings at or above ``--fail-on``; 2: bad input, in one line; 3: our own fault, with a traceback.
+    """
     options = _parser().parse_args(arguments)
     try:
         code: int = options.command(options)
@@ -29,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader of our output has gone, as `head` does; nothing is left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception:  # noqa: BLE001 - a fault of ours must not look like "findings" to a script
+        traceback.print_exc()
+        return FAILED
     else:
         return code
     return DONE

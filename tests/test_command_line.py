@@ -213,3 +213,11 @@ def test_a_demo_can_be_written_and_scanned(
     assert {model, test} < set(paths)
     assert main(["scan", "--model", str(model), "--data", str(test), "--target", demo.target]) == DONE
     assert strict(capsys.readouterr().out)["subject"]["rows"] == 228
+
+
+def test_a_fault_of_ours_is_neither_findings_nor_bad_input(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("debuggers.__main__.all_debuggers", lambda: 1 / 0)
+    assert main(["list"]) == 3
+    assert "ZeroDivisionError" in capsys.readouterr().err
