@@ -51,8 +51,6 @@ def test_the_app_shows_the_published_figures(page: Page, tmp_path_factory: pytes
 
     choose(page, "Compare groups of", "SEX")
     page.get_by_role("radio", name="False-positive rate").click()
-    bars = page.locator(".barlayer .point path")
-    expect(bars).to_have_count(2, timeout=PATIENCE)
     wait_until_idle(page)
     for group, published in (("SEX = 1", 0.190), ("SEX = 2", 0.158)):
         assert shown_bars(page)[group] == pytest.approx(published, abs=0.01)
@@ -67,7 +65,10 @@ def test_the_app_shows_the_published_figures(page: Page, tmp_path_factory: pytes
 
 def shown_bars(page: Page) -> dict[str, float]:
     """Return the bars that the chart of the groups draws, as the browser's plotly has them."""
-    found: dict[str, float] = page.locator(".js-plotly-plot:has(.barlayer .point)").evaluate(
+    named = page.locator(".xtitle", has_text="False-positive rate")
+    drawn = page.locator(".js-plotly-plot:has(.barlayer .point)").filter(has=named)
+    expect(drawn.locator(".barlayer .point path")).to_have_count(2, timeout=PATIENCE)
+    found: dict[str, float] = drawn.evaluate(
         "plot => { const bars = plot.data.find(trace => trace.type === 'bar');"
         " const values = plot.calcdata.find(calc => calc[0].trace.type === 'bar').map(point => point.s);"
         " return Object.fromEntries(bars.y.map((name, i) => [name, values[i]])); }"
