@@ -195,15 +195,8 @@ class Frame:
     def close(self, params: Params, table: pd.DataFrame) -> None:
         """Draw what stands below the evidence: how to read the page, and the export menu beside its title."""
         self.how_to_read()
-        self.offer_export(params, table)
-
-    def offer_export(self, params: Params, table: pd.DataFrame | Callable[[], pd.DataFrame] | None) -> None:
-        """Draw the export menu beside the title; without a table keep its place for a later run of a fragment."""
         with self._export:
-            if table is None:
-                st.empty()
-            else:
-                export_menu(self.debugger, params, table, self._figure)
+            export_menu(self.debugger, params, table, self._figure)
 
     def how_to_read(self) -> None:
         """Draw how to read the page; of a page that draws its export menu itself."""

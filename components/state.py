@@ -239,9 +239,16 @@ def linked(name: str) -> str | None:
     return _linked(name)
 
 
-def set_linked(name: str, value: str | None) -> None:
-    """Put a value of a page into the link; None takes it out."""
-    _set_linked(name, value)
+def set_linked(values: Mapping[str, str | None]) -> None:
+    """Put values of a page into the link in one step, as the browser's way back takes it; None takes one out."""
+    params = {name: st.query_params.get_all(name) for name in st.query_params}
+    for name, value in values.items():
+        st.session_state[f"_linked:{name}"] = value
+        params.pop(name, None)
+        if value is not None:
+            params[name] = [value]
+    if params != {name: st.query_params.get_all(name) for name in st.query_params}:
+        st.query_params.from_dict(params)
 
 
 def remember(name: str, value: Any) -> None:

@@ -22,7 +22,7 @@ try:
     edits = read_edits(subject, state.linked(EDITS) or "{}")
 except BadParameter as problem:
     st.warning(f"{literal(problem)} The row is shown as it is in the file.", icon=":material/warning:")
-    state.set_linked(EDITS, None)
+    state.set_linked({EDITS: None})
     edits = {}
 
 bench = open_bench(subject.fingerprint, base, edits)

@@ -211,7 +211,8 @@ STYLE = """<style>
 .st-key-what_if_cells [data-testid="stSliderTickBar"]{display:none}
 .st-key-what_if_cells [data-testid="stSlider"]{margin:-.6rem 0 -.95rem;position:relative;z-index:3}
 .st-key-what_if_cells [data-testid="stWidgetLabel"] p{white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
-.st-key-what_if_cells [class*="st-key-what_if_controls_"]{position:relative}
+[class*="st-key-what_if_cell_"]{position:relative}
+.st-key-what_if_cells :is(input,button){scroll-margin:13rem 0 3rem}
 [class*="st-key-what_if_was_"]{position:absolute!important;right:122px;top:.3rem;width:auto!important;z-index:4}
 [class*="st-key-what_if_was_"] button{background:var(--fl-back);padding:0 .3rem;min-height:1.8rem}
 .fl-legend{display:flex;gap:1.1rem;flex-wrap:wrap;font-size:.85rem}.fl-legend>span{display:inline-flex;

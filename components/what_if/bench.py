@@ -161,8 +161,7 @@ def open_bench(subject: str, base: WhatIfResult, edits: Values) -> Bench:
 
 def open_row(row: int | None, edits: Values | None = None) -> None:
     """Let the next run open a row with edits; None: the one to begin with."""
-    state.set_linked(ROW, None if row is None else str(row))
-    state.set_linked(EDITS, write_edits(edits) if edits else None)
+    state.set_linked({ROW: None if row is None else str(row), EDITS: write_edits(edits) if edits else None})
 
 
 def same(one: Any, other: Any) -> bool:
