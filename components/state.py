@@ -271,11 +271,6 @@ def widget(key: str, default: Any = None) -> Any:
     return st.session_state.get(key, default)
 
 
-def has_widget(key: str) -> bool:
-    """Whether a widget has a value, be it None."""
-    return key in st.session_state
-
-
 def entered() -> bool:
     """Whether ``app.py`` has begun this run; a deep link that is opened first can run a page without it."""
     return bool(st.session_state.get("_entered"))

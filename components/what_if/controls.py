@@ -13,6 +13,7 @@ from components.what_if.bench import Bench, shown
 from debuggers.data.schema import Column, Kind
 
 MISSING = "missing"
+_UNSET = object()
 # Whole numbers beyond this are not exact in a browser.
 EXACT = 2**53 - 1
 
@@ -42,7 +43,7 @@ def draw_controls(bench: Bench, column: Column) -> None:
 
 def _sync(key: str, value: Any) -> None:
     """Let a widget show `value`: it may have been changed by its twin, by undo or by the link."""
-    if not state.has_widget(key) or state.widget(key) != value:
+    if state.widget(key, _UNSET) != value:
         state.put_widget(key, value)
 
 
