@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -17,6 +19,15 @@ from starlette.types import Message
 from starlette.websockets import WebSocket
 
 import serve
+
+T = TypeVar("T")
+
+
+def finished(work: Coroutine[Any, Any, T]) -> T:
+    """Return what a coroutine returns; in a thread, for a browser of other tests may have a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
 
 STREAM = "/_stcore/stream"
 PAGE = {"accept": "text/html,application/xhtml+xml"}
@@ -46,7 +57,7 @@ async def fetch(app: Starlette, path: str = "/", **headers: str) -> httpx.Respon
 
 
 def get(chosen: serve.Settings, **headers: str) -> httpx.Response:
-    return asyncio.run(fetch(guarded(chosen), **headers))
+    return finished(fetch(guarded(chosen), **headers))
 
 
 @asynccontextmanager
@@ -128,7 +139,7 @@ def test_only_our_own_pages_open_a_websocket(origin: str, status: int) -> None:
         async with opened(guarded(settings()), origin=origin) as answer:
             return answer
 
-    assert asyncio.run(attempt()) == status
+    assert finished(attempt()) == status
 
 
 def test_a_program_that_names_no_origin_opens_a_websocket() -> None:
@@ -136,7 +147,7 @@ def test_a_program_that_names_no_origin_opens_a_websocket() -> None:
         async with opened(guarded(settings())) as answer:
             return answer
 
-    assert asyncio.run(attempt()) == 101
+    assert finished(attempt()) == 101
 
 
 def test_a_full_server_refuses_sessions_and_pages_until_one_is_closed() -> None:
@@ -156,7 +167,7 @@ def test_a_full_server_refuses_sessions_and_pages_until_one_is_closed() -> None:
         assert (await fetch(app, "/ready")).json() == {"ready": True, "sessions": {"open": 0, "limit": 1}}
         assert (await fetch(app, **PAGE)).status_code == 200
 
-    asyncio.run(scenario())
+    finished(scenario())
 
 
 def test_every_response_carries_the_policy_the_refused_ones_too() -> None:
