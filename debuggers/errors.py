@@ -261,6 +261,17 @@ class ModelRaised(InputError):
 
 
 @dataclass(eq=False)
+class Unavailable(InputError):
+    """Something that a model does not have, or cannot do."""
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"This is not available for the model {quoted(self.name)}: {self.reason}."
+
+
+@dataclass(eq=False)
 class BadModelOutput(InputError):
     """Predictions of the wrong length or type, NaN, or out of range."""
 

@@ -12,14 +12,17 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from debuggers.task import Task
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pyarrow as pa
 
     from debuggers.models.outputs import Floats
+
+    Array = npt.NDArray[Any]
 
 _MODULES = {
     "onnx": "onnx_model",
@@ -29,6 +32,8 @@ _MODULES = {
     "lightgbm": "lightgbm_model",
     "catboost": "catboost_model",
 }
+
+STRUCTURES = ("trees", "coefficients", "layers")
 
 
 class Refused(Exception):
@@ -52,6 +57,10 @@ class WrongTask(Exception):
 
     task: str
     outputs: int
+
+
+class Unavailable(Exception):
+    """Something that the model does not have, or cannot do; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,38 @@ class Adapter(Protocol):
 
     def predict(self, batch: pa.RecordBatch, *, raw: bool) -> Floats:
         """Return probabilities of shape (n, k), numbers of shape (n,), or the raw scale of either."""
+
+
+@runtime_checkable
+class Structured(Protocol):
+    """An adapter that hands over what its model is made of."""
+
+    def structure(self, kind: str) -> Mapping[str, Array]:
+        """Return arrays of numbers, and of text in one axis.
+
+        Parameters
+        ----------
+        kind : str
+            One of `STRUCTURES`.
+
+        Raises
+        ------
+        Unavailable
+            The model has none of this kind.
+        """
+
+
+def structure(adapter: Adapter, kind: str) -> Mapping[str, Array]:
+    """Return what an adapter's model is made of.
+
+    Raises
+    ------
+    Unavailable
+        The model has none of this kind, or its adapter hands nothing over.
+    """
+    if kind not in STRUCTURES or not isinstance(adapter, Structured):
+        raise Unavailable(f"files of this format hand over no {kind}")
+    return adapter.structure(kind)
 
 
 def load(format: str, data: bytes, options: Mapping[str, Any]) -> Adapter:  # noqa: A002 -- the field's word

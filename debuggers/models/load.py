@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from debuggers import errors
@@ -101,6 +102,27 @@ class JailedModel:
             return np.empty((0, len(self._signature.classes)) if self._signature.classes and not raw else 0)
         values = self._worker.predict(frames.blocks(X), len(X), raw=raw)
         return self._checked(values, probabilities=not raw and bool(self._task and self._task.is_classification))
+
+    def structure(self, kind: str) -> dict[str, npt.NDArray[Any]]:
+        """Return what the model is made of, as arrays of numbers and of text.
+
+        Parameters
+        ----------
+        kind : {"trees", "coefficients", "layers"}
+
+        Returns
+        -------
+        dict of str to ndarray
+            Types, shapes and lengths are checked; the values are a stranger's, so check indices before using them.
+
+        Raises
+        ------
+        Unavailable
+            The model has none of this kind, with the reason.
+        InputError
+            The model raised, died or took too long.
+        """
+        return self._worker.arrays("structure", {"kind": kind})[1]
 
     @property
     def _task(self) -> Task | None:

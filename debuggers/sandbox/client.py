@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +21,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from debuggers import errors
-from debuggers.sandbox import protocol
+from debuggers.sandbox import arrays, protocol
 
 Floats = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
 
 MAX_OUTPUTS = 10_000  # columns of an answer
 PASSED_ON = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
@@ -115,6 +116,53 @@ class Worker:
         assert out is not None
         return out
 
+    def arrays(
+        self,
+        op: str,
+        options: Mapping[str, Any],
+        payload: Sequence[protocol.Bytes] = (),
+        *,
+        seconds: float | None = None,
+    ) -> tuple[protocol.Header, dict[str, Array]]:
+        """Ask for an operation whose answer is named arrays, of numbers or of text.
+
+        Parameters
+        ----------
+        op : str
+            One of `debuggers.sandbox.worker.OPERATIONS`.
+        options : mapping
+            What the operation needs to know, as JSON.
+        payload : sequence of bytes, optional
+            What it needs besides.
+        seconds : float, optional
+            Time limit; by default that of predicting.
+
+        Returns
+        -------
+        header : dict
+            The answer's header, unchecked but for its arrays.
+        arrays : dict of str to ndarray
+            Their types, shapes and lengths are checked and bounded, their values are a stranger's.
+
+        Raises
+        ------
+        Unavailable
+            The model cannot do this, with the reason.
+        InputError
+            The model raised, died, took too long, or gave no arrays.
+        """
+        limit = self._limits.predict if seconds is None else seconds
+        with self._lock:
+            process = self._running()
+            until = protocol.Deadline(limit)
+            with self._failures(process, op, limit):
+                header, size = process.ask({**options, "op": op}, payload, until)
+                if "error" in header:
+                    raise self._error(header)
+                specs = arrays.announced(header, size)
+                found = arrays.receive(specs, lambda view: process.receive_into(view, until))
+                return header, {**found, **arrays.texts(header)}
+
     def close(self) -> None:
         """End the process, also under a call in another thread; a later call starts it again."""
         process = self._process
@@ -127,7 +175,7 @@ class Worker:
         process = self._running()
         until = protocol.Deadline(self._limits.predict)
         with self._failures(process, "predict", self._limits.predict):
-            header, size = process.ask({"raw": raw}, _stream(block), until)
+            header, size = process.ask({"op": "predict", "raw": raw}, [_stream(block)], until)
             if "error" in header:
                 raise self._error(header)
             shape = self._shape(header, size, block.num_rows)
@@ -139,15 +187,13 @@ class Worker:
         return out
 
     def _shape(self, header: protocol.Header, size: int, rows: int) -> tuple[int, ...]:
-        shape = header.get("shape")
-        if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
-            raise protocol.ProtocolError("an answer without a shape")
+        specs = arrays.announced(header, size, 8 * rows * MAX_OUTPUTS)
+        if [(spec.name, spec.dtype) for spec in specs] != [("values", np.dtype("<f8"))]:
+            raise protocol.ProtocolError("an answer without predictions")
+        shape = specs[0].shape
         if len(shape) not in (1, 2) or shape[0] != rows or not 1 <= ([*shape, 1])[1] <= MAX_OUTPUTS:
-            reason = f"it answered {rows:,} rows with an array of shape {tuple(shape)}"
-            raise errors.BadModelOutput(self._name, reason)
-        if size != 8 * int(np.prod(shape)):
-            raise protocol.ProtocolError("an answer of another length than its shape")
-        return tuple(shape)
+            raise errors.BadModelOutput(self._name, f"it answered {rows:,} rows with an array of shape {shape}")
+        return shape
 
     def _running(self) -> _Process:
         if self._process is None or not self._process.is_alive():
@@ -158,7 +204,7 @@ class Worker:
         process = _Process()
         until = protocol.Deadline(self._limits.load)
         with self._failures(process, "load", self._limits.load):
-            header, size = process.ask(self._request, self._data, until)
+            header, size = process.ask(self._request, [self._data], until)
             if size or not isinstance(header.get("signature"), dict):
                 raise self._error(header)
             process.signature = header["signature"]
@@ -169,7 +215,7 @@ class Worker:
         """Turn what may go wrong in an exchange into the error to show; end the process where it cannot go on."""
         try:
             yield
-        except errors.ModelRaised:
+        except (errors.ModelRaised, errors.Unavailable):
             raise
         except BaseException as error:  # an interrupt, too, leaves an exchange half done
             process.end()
@@ -187,6 +233,8 @@ class Worker:
         match header.get("error"):
             case "raised":
                 return errors.ModelRaised(self._name, reason)
+            case "unavailable":
+                return errors.Unavailable(self._name, reason)
             case "untrusted":
                 return errors.UntrustedTypes(self._name, tuple(map(errors.one_line, header.get("types", ()))))
             case "task":
@@ -214,7 +262,7 @@ class _Process:
         return self._popen.poll() is None and self.end.alive
 
     def ask(
-        self, header: Mapping[str, Any], payload: protocol.Bytes, until: protocol.Deadline
+        self, header: Mapping[str, Any], payload: Sequence[protocol.Bytes], until: protocol.Deadline
     ) -> tuple[protocol.Header, int]:
         self._requests += 1
         protocol.send(self._socket, {**header, "id": self._requests}, payload, until)

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 import socket
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from debuggers.models import adapter as adapters
-from debuggers.sandbox import jail, protocol
+from debuggers.sandbox import arrays, jail, protocol
 
 MAX_REASON = 200
 
@@ -35,27 +36,32 @@ def _serve(connection: socket.socket) -> None:
         except EOFError:
             return
         answer: protocol.Header
-        values: protocol.Bytes = b""
+        parts: Sequence[protocol.Bytes] = ()
         try:
             if model is None:
                 model = adapters.load(header["format"], bytes(payload), header["options"])
                 answer = {"signature": model.describe().as_json()}
             else:
-                answer, values = _predict(model, header, payload)
+                answer, parts = arrays.pack(OPERATIONS[header["op"]](model, header, payload))
         except Exception as error:  # noqa: BLE001 -- whatever a model or its library raises is an answer
             answer = _failure(error, loading=model is None)
-        protocol.send(connection, {**answer, "id": header["id"]}, values)
+        protocol.send(connection, {**answer, "id": header["id"]}, parts)
 
 
-def _predict(
-    model: adapters.Adapter, header: protocol.Header, payload: bytearray
-) -> tuple[protocol.Header, protocol.Bytes]:
+def _predict(model: adapters.Adapter, options: protocol.Header, payload: bytearray) -> Mapping[str, arrays.Array]:
     import numpy as np
     import pyarrow as pa
 
     batch = pa.ipc.open_stream(pa.py_buffer(payload)).read_next_batch()
-    values = np.ascontiguousarray(model.predict(batch, raw=header["raw"]), dtype="<f8")
-    return {"shape": list(values.shape)}, values.data.cast("B") if values.size else b""
+    return {"values": np.asarray(model.predict(batch, raw=options["raw"]), dtype="<f8")}
+
+
+def _structure(model: adapters.Adapter, options: protocol.Header, _: bytearray) -> Mapping[str, arrays.Array]:
+    return adapters.structure(model, options["kind"])
+
+
+#: What a loaded model can be asked: each takes the request's header and payload and returns named arrays.
+OPERATIONS = {"predict": _predict, "structure": _structure}
 
 
 def _failure(error: Exception, *, loading: bool) -> dict[str, Any]:
@@ -63,6 +69,8 @@ def _failure(error: Exception, *, loading: bool) -> dict[str, Any]:
         return {"error": "untrusted", "types": list(error.types)}
     if isinstance(error, adapters.WrongTask):
         return {"error": "task", "task": error.task, "outputs": error.outputs}
+    if isinstance(error, adapters.Unavailable):
+        return {"error": "unavailable", "reason": reason(error)}
     return {"error": "unreadable" if loading else "raised", "reason": reason(error)}
 
 
@@ -76,7 +84,7 @@ def reason(error: BaseException) -> str:
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = re.sub(r"^\[[\d:]+\] \S+:\d+:\s*", "", lines[0]) if lines else ""
-    if not isinstance(error, adapters.ColumnError | adapters.Refused):
+    if not isinstance(error, adapters.ColumnError | adapters.Refused | adapters.Unavailable):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return text if len(text) <= MAX_REASON else text[: MAX_REASON - 1] + "…"
 
