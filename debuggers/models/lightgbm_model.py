@@ -64,7 +64,7 @@ class LightGBMModel:
 
     def predict(self, batch: pa.RecordBatch, *, raw: bool) -> Floats:
         """Return probabilities, numbers or raw scores; one-vs-all probabilities are divided by their sum."""
-        X = self._matrix(batch)
+        X = self.inputs(batch)
         if raw or self._task is None:
             return outputs.flat(self._run(X, raw=raw))
         if self._task is Task.REGRESSION:
@@ -89,7 +89,8 @@ class LightGBMModel:
         fits = len(self._lists) == len(self._categorical)
         return dict(zip(self._categorical, self._lists, strict=True)) if fits else {}
 
-    def _matrix(self, batch: pa.RecordBatch) -> columns.Array:
+    def inputs(self, batch: pa.RecordBatch) -> columns.Array:
+        """Return the rows as the booster takes them, categories as codes."""
         if not self._lists:
             return columns.matrix(batch)
         known = self._known() or self._by_type(batch)

@@ -16,9 +16,6 @@ from typing import Any, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, softmax
-
-from debuggers.kernels.tree_values import raw_values
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
@@ -203,6 +200,8 @@ class Trees:
         -------
         ndarray of shape (n, n_outputs)
         """
+        from debuggers.kernels.tree_values import raw_values  # not in workers, which read trees and never ask them
+
         summed = np.zeros((len(values := self.rounded(X)), self.n_outputs))
         if self.divisor == 1.0:  # a library that adds up begins with the base, one that averages has none
             summed += self.base
@@ -253,6 +252,8 @@ class Trees:
 
 def answers(link: Link, slope: float, offset: float, raw: Floats) -> Floats:
     """Return what a link makes of raw values of shape (n, n_outputs)."""
+    from scipy.special import expit, softmax
+
     z = slope * raw
     if link is Link.IDENTITY:
         return z

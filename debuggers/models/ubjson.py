@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-_NUMBERS = {
-    b"i": ">i1", b"U": ">u1", b"I": ">i2", b"l": ">i4", b"L": ">i8", b"d": ">f4", b"D": ">f8",
-}  # fmt: skip
 _STRUCTS = {
-    marker: struct.Struct(code)
-    for marker, code in zip(_NUMBERS, (">b", ">B", ">h", ">i", ">q", ">f", ">d"), strict=True)
+    marker: struct.Struct(f">{code}")
+    for marker, code in zip((b"i", b"U", b"I", b"l", b"L", b"d", b"D"), "bBhiqfd", strict=True)
 }
+_DTYPES = {marker: np.dtype(found.format) for marker, found in _STRUCTS.items()}
+_LENGTHS = (b"i", b"U", b"I", b"l", b"L")
 _PLAIN = {b"Z": None, b"T": True, b"F": False}
 _DEEPEST = 100
 
@@ -43,57 +42,71 @@ class _Reader:
         self._data, self._at = data, 0
 
     def take(self, n: int) -> bytes:
-        if n < 0 or self._at + n > len(self._data):
+        """Return the next bytes."""
+        found = self._data[self._at : self._at + n]
+        if n < 0 or len(found) != n:
             raise ValueError("a length that goes past the end")
         self._at += n
-        return self._data[self._at - n : self._at]
+        return found
 
     def value(self, marker: bytes, depth: int) -> Any:
-        if depth > _DEEPEST:
-            raise ValueError("it is nested too deeply")
+        """Return the value that follows its marker."""
         if marker in _STRUCTS:
-            found = _STRUCTS[marker]
-            return found.unpack(self.take(found.size))[0]
+            return self._number(marker)
         if marker == b"S":
-            return self.text()
-        if marker == b"{":
-            return self._object(depth)
+            return self.take(self._length()).decode("utf-8")
         if marker == b"[":
-            return self._array(depth)
+            return self._array(depth + 1)
+        if marker == b"{":
+            return self._object(depth + 1)
         if marker in _PLAIN:
             return _PLAIN[marker]
         raise ValueError(f"an unknown marker {marker!r}")
 
-    def text(self) -> str:
-        return self.take(self._length()).decode("utf-8")
+    def _number(self, marker: bytes) -> int | float:
+        kind = _STRUCTS[marker]
+        (found,) = kind.unpack_from(self._data, self._at)
+        self._at += kind.size
+        return found  # type: ignore[no-any-return]
 
     def _length(self) -> int:
-        found = self.value(self.take(1), 0)
-        if not isinstance(found, int):
-            raise ValueError("a length that is no integer")  # noqa: TRY004 -- of the bytes, not of an argument
-        return found
+        marker = self.take(1)
+        if marker not in _LENGTHS:
+            raise ValueError("a length that is no integer")
+        return int(self._number(marker))
 
     def _object(self, depth: int) -> dict[str, Any]:
+        if depth > _DEEPEST:
+            raise ValueError("it is nested too deeply")
         found = {}
         while self._data[self._at : self._at + 1] != b"}":
-            key = self.text()
-            found[key] = self.value(self.take(1), depth + 1)
+            key = self.take(self._length()).decode("utf-8")
+            found[key] = self.value(self.take(1), depth)
         self._at += 1
         return found
 
     def _array(self, depth: int) -> Any:
+        if depth > _DEEPEST:
+            raise ValueError("it is nested too deeply")
         ahead = self.take(1)
         if ahead == b"$":
-            marker = self.take(1)
-            if self.take(1) != b"#" or marker not in _NUMBERS:
-                raise ValueError("an array of an unknown type")
-            dtype = np.dtype(_NUMBERS[marker])
-            raw = np.frombuffer(self.take(self._length() * dtype.itemsize), dtype)
-            return raw.astype(dtype.newbyteorder("="))
+            return self._numbers()
         if ahead == b"#":
-            return [self.value(self.take(1), depth + 1) for _ in range(self._length())]
+            return [self.value(self.take(1), depth) for _ in range(self._length())]
         found = []
         while ahead != b"]":
-            found.append(self.value(ahead, depth + 1))
+            found.append(self.value(ahead, depth))
             ahead = self.take(1)
         return found
+
+    def _numbers(self) -> Any:
+        """Return an array whose numbers are all of one type."""
+        marker = self.take(1)
+        if marker not in _DTYPES or self.take(1) != b"#":
+            raise ValueError("an array of an unknown type")
+        dtype = _DTYPES[marker]
+        length = self._length()
+        start, self._at = self._at, self._at + length * dtype.itemsize
+        if length < 0 or self._at > len(self._data):
+            raise ValueError("a length that goes past the end")
+        return np.frombuffer(self._data, dtype, length, start).astype(dtype.newbyteorder("="))

@@ -66,7 +66,7 @@ class XGBoostModel:
 
     def predict(self, batch: pa.RecordBatch, *, raw: bool) -> Floats:
         """Return probabilities, numbers or margins."""
-        X = self._matrix(batch)
+        X = self.inputs(batch)
         if raw:
             return outputs.flat(self._run(X, margin=True))
         if self._task is Task.REGRESSION:
@@ -89,7 +89,8 @@ class XGBoostModel:
         kind = "margin" if margin else "value"
         return self._booster.inplace_predict(X, predict_type=kind, validate_features=False)
 
-    def _matrix(self, batch: pa.RecordBatch) -> columns.Array:
+    def inputs(self, batch: pa.RecordBatch) -> columns.Array:
+        """Return the rows as the booster takes them, categories as codes."""
         if "c" not in self._types:
             return columns.matrix(batch, np.float32)
         X = np.empty((batch.num_rows, batch.num_columns), np.float32)

@@ -123,7 +123,7 @@ def _sets(fields: dict[str, str]) -> list[Array]:
 
 
 def _numbers(text: str, n: int | None, dtype: Any = np.float64) -> Array:
-    found = np.array(text.split(), dtype=np.float64).astype(dtype)
+    found = np.fromstring(text, dtype, sep=" ")
     if n is not None and len(found) != n:
         raise UnreadableTrees("a list of its text has another length than it says")
     return found
