@@ -21,9 +21,11 @@ from debuggers.models.trees import Link, Trees, UnreadableTrees
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
 
-# Bytes that the steps of a block of rows, and its bits, may take: what stays in a processor's second cache.
-BLOCK_BYTES = 1 << 20
+# Bytes that the steps of a block of rows, and its bits, may take: few, to stay near the processor, and many, because
+# the walk over the trees costs the same for all of them.
+BLOCK_BYTES = 3 << 20
 COUNT_WORDS = 64
+MANY_BITS = 8_000  # distinct questions of all trees: a deep forest
 PART_ROWS = 1 << 16
 
 _LINKS = {
@@ -154,7 +156,8 @@ class TreeEffects:
     def _words(self, columns: int) -> int:
         """Return how many words of rows make a block."""
         per_word = 64 * 8 * columns * self.n_outputs * (self.longest + 1) + 8 * self._bit_rows
-        return int(np.clip(BLOCK_BYTES // per_word, 1, max(1, -(-self.n // 64)))) if self._bit_rows < 8_000 else 16
+        fewest = 1 if self._bit_rows < MANY_BITS else 16
+        return int(np.clip(BLOCK_BYTES // per_word, fewest, max(1, -(-self.n // 64))))
 
     @cached_property
     def _bit_rows(self) -> int:

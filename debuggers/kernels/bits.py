@@ -36,63 +36,81 @@ def lowest(_context: Any, _word: Any) -> Any:
     return types.int64(types.uint64), generate
 
 
+# The functions below take tables of sets and the positions of sets in them: a view of a row would cost more than the
+# work on it.
+
+
 @compiled
-def first_rows(out: Words, n: int) -> None:
-    """Set the first `n` bits of `out` and no others."""
-    out[:] = 0
-    for w in range(n >> 6):
-        out[w] = ~np.uint64(0)
-    if n & 63:
-        out[n >> 6] = (np.uint64(1) << np.uint64(n & 63)) - np.uint64(1)
+def first_rows(sets: Words, at: int, n: int) -> None:
+    """Make a set of the first `n` rows."""
+    for w in range(sets.shape[1]):
+        left = n - 64 * w
+        if left >= 64:
+            sets[at, w] = ~np.uint64(0)
+        elif left > 0:
+            sets[at, w] = (np.uint64(1) << np.uint64(left)) - np.uint64(1)
+        else:
+            sets[at, w] = 0
+
+
+@compiled
+def copy(sets: Words, to: int, at: int) -> None:
+    """Copy a set."""
+    for w in range(sets.shape[1]):
+        sets[to, w] = sets[at, w]
 
 
 @compiled_fast
-def count(a: Words) -> int:
-    """Return how many bits are set."""
+def count(sets: Words, at: int) -> int:
+    """Return how many rows are in a set."""
     total = np.uint64(0)
-    for w in range(len(a)):
-        total += popcount(a[w])
+    for w in range(sets.shape[1]):
+        total += popcount(sets[at, w])
     return np.int64(total)  # type: ignore[return-value]  # an int to Python
 
 
 @compiled_fast
-def count_both(a: Words, b: Words, inverted: bool) -> int:
-    """Return how many bits are set in `a` and in `b`, or in `a` and not in `b`."""
+def count_both(sets: Words, at: int, bits: Words, row: int, inverted: bool) -> int:
+    """Return how many rows of a set are also in a row of `bits`, or are not in it."""
     total = np.uint64(0)
     if inverted:
-        for w in range(len(a)):
-            total += popcount(a[w] & ~b[w])
+        for w in range(sets.shape[1]):
+            total += popcount(sets[at, w] & ~bits[row, w])
     else:
-        for w in range(len(a)):
-            total += popcount(a[w] & b[w])
+        for w in range(sets.shape[1]):
+            total += popcount(sets[at, w] & bits[row, w])
     return np.int64(total)  # type: ignore[return-value]  # an int to Python
 
 
 @compiled_fast
-def keep_both(out: Words, a: Words, b: Words, inverted: bool) -> bool:
-    """Write to `out` what is in `a` and in `b` (or not in `b`), and return whether that is anything."""
+def keep_both(sets: Words, to: int, at: int, bits: Words, row: int, inverted: bool) -> bool:
+    """Make a set of the rows of another that are also in a row of `bits` (or not), and return whether it has any."""
     some = np.uint64(0)
     if inverted:
-        for w in range(len(a)):
-            out[w] = a[w] & ~b[w]
-            some |= out[w]
+        for w in range(sets.shape[1]):
+            kept = sets[at, w] & ~bits[row, w]
+            sets[to, w] = kept
+            some |= kept
     else:
-        for w in range(len(a)):
-            out[w] = a[w] & b[w]
-            some |= out[w]
+        for w in range(sets.shape[1]):
+            kept = sets[at, w] & bits[row, w]
+            sets[to, w] = kept
+            some |= kept
     return bool(some != 0)
 
 
 @compiled_fast
-def add_missed(out: Words, a: Words, z: Words, b: Words, inverted: bool) -> bool:
-    """Write to `out` what is in `a`, or in `z` and not in `b` (or in `b`), and return whether that is anything."""
+def add_missed(sets: Words, to: int, at: int, inside: int, bits: Words, row: int, inverted: bool) -> bool:
+    """Make a set of another and of those rows `inside` that are not in a row of `bits` (or are in it)."""
     some = np.uint64(0)
     if inverted:
-        for w in range(len(a)):
-            out[w] = a[w] | (z[w] & b[w])
-            some |= out[w]
+        for w in range(sets.shape[1]):
+            kept = sets[at, w] | (sets[inside, w] & bits[row, w])
+            sets[to, w] = kept
+            some |= kept
     else:
-        for w in range(len(a)):
-            out[w] = a[w] | (z[w] & ~b[w])
-            some |= out[w]
+        for w in range(sets.shape[1]):
+            kept = sets[at, w] | (sets[inside, w] & ~bits[row, w])
+            sets[to, w] = kept
+            some |= kept
     return bool(some != 0)

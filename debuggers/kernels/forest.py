@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from debuggers.kernels.bits import Words
+from debuggers.kernels.bits import Words, copy, keep_both
 from debuggers.kernels.compiled import compiled
 
 Ints = npt.NDArray[np.int32]
@@ -120,20 +120,20 @@ class Way(NamedTuple):
 
     Parameters
     ----------
-    inside : ndarray of shape (n_levels, n_words)
-        Rows that fulfil all conditions so far.
-    other : ndarray of shape (n_levels, n_slots, n_words)
-        For each column met so far, rows that fulfil the others' conditions.
+    sets : ndarray of shape (n_levels * stride, n_words)
+        At ``level * stride`` the rows that fulfil all conditions so far; behind it, for each column met so far and in
+        that order, rows that fulfil the conditions on the others. The last set is free for use.
+    stride : int
     met : ndarray of shape (n_levels, n_slots)
-        These columns.
+        The columns met so far.
     many : ndarray of shape (n_levels,)
         How many there are.
     node, phase : ndarray of shape (n_levels,)
         The node, and how many of its children were seen.
     """
 
-    inside: Words
-    other: npt.NDArray[np.uint64]
+    sets: Words
+    stride: int
     met: Ints
     many: Longs
     node: Longs
@@ -145,8 +145,8 @@ def room_for_way(forest: Forest, most: int, words: int) -> Way:
     """Return room for walks in which no way meets more than `most` columns."""
     levels = forest.depth + 2
     return Way(
-        np.zeros((levels, words), np.uint64),
-        np.zeros((levels, most + 1, words), np.uint64),
+        np.zeros((levels * (most + 2) + 1, words), np.uint64),
+        most + 2,
         np.zeros((levels, most + 1), np.int32),
         np.zeros(levels, np.int64),
         np.zeros(levels, np.int64),
@@ -268,12 +268,12 @@ def lay_out_runs(forest: Forest, slots: Slots, bits: Words, lengths: Longs) -> R
                         while total + n + 1 > len(low):
                             low = np.concatenate((low, np.zeros_like(low)))
                             high = np.concatenate((high, np.zeros_like(high)))
-                        total = _append_runs(way.other[d, s], n, low, high, total)
+                        total = _append_runs(way.sets, d * way.stride + 1 + s, n, low, high, total)
                         run_start[slots.start[at] + s + 1] = total
                 d -= 1
                 continue
             way.phase[d] += 1
-            _narrow(way, d, bits[forest.test[at]], forest.feature[at], wanted)
+            _narrow(way, d, bits, forest.test[at], forest.feature[at], wanted)
             way.node[d + 1] = forest.left[at] if way.phase[d] == 1 else forest.right[at]
             d += 1
             way.phase[d] = 0
@@ -281,30 +281,30 @@ def lay_out_runs(forest: Forest, slots: Slots, bits: Words, lengths: Longs) -> R
 
 
 @compiled
-def _narrow(way: Way, d: int, going: Words, feature: int, wanted: npt.NDArray[np.bool_]) -> None:
+def _narrow(way: Way, d: int, bits: Words, row: int, feature: int, wanted: npt.NDArray[np.bool_]) -> None:
     """Go one level down: of the column that is asked, only the values that go there stay."""
     m = way.many[d]
+    here, below = d * way.stride + 1, (d + 1) * way.stride + 1
     for s in range(m):
         way.met[d + 1, s] = way.met[d, s]
-        way.other[d + 1, s] = way.other[d, s]
+        copy(way.sets, below + s, here + s)
     hit = slot_of(way, d, feature)
     if hit < 0 and wanted[feature]:
         hit = m
         way.met[d + 1, m] = feature
-        way.other[d + 1, m] = ~np.uint64(0)
+        way.sets[below + m] = ~np.uint64(0)
         m += 1
     if hit >= 0:
-        for w in range(len(going)):
-            way.other[d + 1, hit, w] &= going[w] if way.phase[d] == 1 else ~going[w]
+        keep_both(way.sets, below + hit, below + hit, bits, row, way.phase[d] == 2)
     way.many[d + 1] = m
 
 
 @compiled
-def _append_runs(inside: Words, n: int, low: Ints, high: Ints, total: int) -> int:
-    """Append the runs of set bits among the first `n`, and return how many runs there are then."""
+def _append_runs(sets: Words, at: int, n: int, low: Ints, high: Ints, total: int) -> int:
+    """Append the runs of members among the first `n`, and return how many runs there are then."""
     open_ = False
     for g in range(n):
-        is_in = (inside[g >> 6] >> np.uint64(g & 63)) & np.uint64(1) != np.uint64(0)
+        is_in = (sets[at, g >> 6] >> np.uint64(g & 63)) & np.uint64(1) != np.uint64(0)
         if is_in and not open_:
             low[total] = g
         if open_ and not is_in:
@@ -328,16 +328,20 @@ def code_numbers(column: Floats, cuts: Floats, out: Codes) -> None:
     >>> out.tolist()
     [0, 0, 2, 3]
     """
-    n = len(cuts)
-    for i in range(len(column)):
-        x = column[i]
-        if np.isnan(x):
-            out[i] = n + 1
-            continue
-        low, length = 0, n
-        while length > 0:  # without a branch that a processor would have to guess
-            half = length >> 1
-            is_below = cuts[low + half] < x
-            low += (half + 1) * is_below
-            length = (length - half - 1) * is_below + half * (not is_below)
-        out[i] = low
+    n, size = len(cuts), 1
+    while size <= n:
+        size *= 2
+    padded = np.full(size, np.inf)
+    padded[:n] = cuts
+    at = np.zeros(256, np.int64)
+    for start in range(0, len(column), 256):
+        rows = min(256, len(column) - start)
+        at[:] = 0
+        half = size // 2
+        while half > 0:  # all rows take the same steps, so that the search is arithmetic and no branches
+            for i in range(rows):
+                at[i] += half * (padded[at[i] + half - 1] < column[start + i])
+            half //= 2
+        for i in range(rows):
+            x = column[start + i]
+            out[start + i] = n + 1 if np.isnan(x) else min(at[i], n)

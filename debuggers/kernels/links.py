@@ -31,10 +31,10 @@ def _float_of_bits(_context: Any, _word: Any) -> Any:
 
 
 @compiled
-def exponentials(x: Floats, n: int) -> None:
-    """Replace the first `n` numbers by their exponentials; beyond +-708 by those of +-708."""
+def exponentials(x: Floats, o: int, n: int) -> None:
+    """Replace the first `n` numbers of row `o` by their exponentials; beyond +-708 by those of +-708."""
     for i in range(n):
-        v = min(max(x[i], -708.0), 708.0)
+        v = min(max(x[o, i], -708.0), 708.0)
         k = np.rint(v * 1.4426950408889634)
         r = (v - k * 0.693147180369123816490) - k * 1.90821492927058770002e-10
         p = 1.6059043836821613e-10
@@ -50,7 +50,7 @@ def exponentials(x: Floats, n: int) -> None:
         p = p * r + 1.6666666666666666e-1
         p = p * r + 0.5
         p = (p * r + 1.0) * r + 1.0
-        x[i] = p * _float_of_bits((np.int64(k) + 1023) << 52)
+        x[o, i] = p * _float_of_bits((np.int64(k) + 1023) << 52)
 
 
 class Answer(NamedTuple):
@@ -79,21 +79,25 @@ def answer(how: Answer, values: Floats, n: int) -> None:
     ----------
     values : ndarray of shape (n_outputs, at least n)
     """
-    values[:, :n] *= how.slope
+    for o in range(len(values)):
+        for g in range(n):
+            values[o, g] *= how.slope
     if how.link == LOGISTIC and how.log_odds:
         most = -np.log(CLIP)
-        values[:, :n] = np.minimum(np.maximum(values[:, :n], -most), most)
+        for o in range(len(values)):
+            for g in range(n):
+                values[o, g] = min(max(values[o, g], -most), most)
         return
     if how.link == LOGISTIC or how.link == ONE_VS_ALL:
         for o in range(len(values)):
-            _logistic(values[o], n)
+            _logistic(values, o, n)
     if how.link == ONE_VS_ALL:
         _divide_by_sum(values, n)
     elif how.link == SOFTMAX:
         _softmax(values, n)
     elif how.link == EXP:
         for o in range(len(values)):
-            exponentials(values[o], n)
+            exponentials(values, o, n)
     elif how.link == ISOLATION:
         values[:, :n] = -(2.0 ** -values[:, :n]) - how.offset
     if how.log_odds:
@@ -102,12 +106,12 @@ def answer(how: Answer, values: Floats, n: int) -> None:
 
 
 @compiled
-def _logistic(x: Floats, n: int) -> None:
+def _logistic(values: Floats, o: int, n: int) -> None:
     for g in range(n):
-        x[g] = -x[g]
-    exponentials(x, n)
+        values[o, g] = -values[o, g]
+    exponentials(values, o, n)
     for g in range(n):
-        x[g] = 1.0 / (1.0 + x[g])
+        values[o, g] = 1.0 / (1.0 + values[o, g])
 
 
 @compiled
@@ -119,7 +123,7 @@ def _softmax(values: Floats, n: int) -> None:
         for o in range(len(values)):
             values[o, g] -= highest
     for o in range(len(values)):
-        exponentials(values[o], n)
+        exponentials(values, o, n)
     _divide_by_sum(values, n)
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from debuggers.kernels.bits import ROWS_PER_WORD, Words, count, count_both, first_rows, keep_both
+from debuggers.kernels.bits import ROWS_PER_WORD, Words, copy, count, count_both, first_rows, keep_both
 from debuggers.kernels.compiled import compiled
 from debuggers.kernels.forest import (
     Codes,
@@ -64,7 +64,7 @@ def count_rows(codes: Codes, start: int, stop: int, words: int, forest: Forest, 
         end = min(stop, at + words * ROWS_PER_WORD)
         fill_bits(codes, at, end, splits, bits)
         for root in forest.root:
-            first_rows(way.inside[0], end - at)
+            first_rows(way.sets, 0, end - at)
             if forest.feature[root] < 0:
                 counts.reach[root] += end - at
             else:
@@ -86,47 +86,47 @@ def _count_tree(
         inverted = way.phase[d] == 1
         way.phase[d] += 1
         child = forest.right[at] if inverted else forest.left[at]
-        f, going = forest.feature[at], bits[forest.test[at]]
+        f, row = forest.feature[at], forest.test[at]
         if forest.feature[child] < 0:
-            _count_leaf(way, d, slots.start[child], going, inverted, f, wanted[f], counts)
-            counts.reach[child] += count_both(way.inside[d], going, inverted)
-        elif _go_down(way, d, going, inverted, f, wanted[f]):
+            _count_leaf(way, d, slots.start[child], bits, row, inverted, f, wanted[f], counts)
+            counts.reach[child] += count_both(way.sets, d * way.stride, bits, row, inverted)
+        elif _go_down(way, d, bits, row, inverted, f, wanted[f]):
             d += 1
             way.node[d], way.phase[d] = child, 0
 
 
 @compiled
 def _count_leaf(
-    way: Way, d: int, first: int, going: Words, inverted: bool, feature: int, wanted: bool, counts: Counts
+    way: Way, d: int, first: int, bits: Words, row: int, inverted: bool, feature: int, wanted: bool, counts: Counts
 ) -> None:
     """Count the rows of a leaf's slots, whose parent is on level `d`."""
-    m = way.many[d]
+    m, here = way.many[d], d * way.stride + 1
     hit = slot_of(way, d, feature)
     for s in range(m):
         if s == hit:
-            counts.without[first + s] += count(way.other[d, s])
+            counts.without[first + s] += count(way.sets, here + s)
         else:
-            counts.without[first + s] += count_both(way.other[d, s], going, inverted)
+            counts.without[first + s] += count_both(way.sets, here + s, bits, row, inverted)
     if hit < 0 and wanted:
-        counts.without[first + m] += count(way.inside[d])
+        counts.without[first + m] += count(way.sets, here - 1)
 
 
 @compiled
-def _go_down(way: Way, d: int, going: Words, inverted: bool, feature: int, wanted: bool) -> bool:
+def _go_down(way: Way, d: int, bits: Words, row: int, inverted: bool, feature: int, wanted: bool) -> bool:
     """Write the sets of the next level, and return whether any row is in one of them."""
-    m = way.many[d]
+    m, here, below = way.many[d], d * way.stride + 1, (d + 1) * way.stride + 1
     hit = slot_of(way, d, feature)
-    some = keep_both(way.inside[d + 1], way.inside[d], going, inverted)
+    some = keep_both(way.sets, below - 1, here - 1, bits, row, inverted)
     for s in range(m):
         way.met[d + 1, s] = way.met[d, s]
         if s == hit:
-            way.other[d + 1, s] = way.other[d, s]
+            copy(way.sets, below + s, here + s)
             some = True
-        elif keep_both(way.other[d + 1, s], way.other[d, s], going, inverted):
+        elif keep_both(way.sets, below + s, here + s, bits, row, inverted):
             some = True
     if hit < 0 and wanted:
         way.met[d + 1, m] = feature
-        way.other[d + 1, m] = way.inside[d]
+        copy(way.sets, below + m, here - 1)
         m += 1
         some = True
     way.many[d + 1] = m

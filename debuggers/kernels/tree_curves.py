@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from debuggers.kernels.bits import ROWS_PER_WORD, Words, add_missed, first_rows, keep_both, lowest
-from debuggers.kernels.compiled import compiled
+from debuggers.kernels.compiled import compiled, compiled_fast
 from debuggers.kernels.forest import (
     Codes,
     Floats,
@@ -155,21 +155,36 @@ def _add_row(
         answer(link, curve, n)
         sums.moved[c] += 1
     for o in range(len(curve)):
-        mean = 0.0
-        for g in range(n):
-            mean += curve[o, g]
-        mean /= max(n, 1)
-        centre = curve[o, anchor] - pivot[c, o, anchor]
-        spread = 0.0
-        for g in range(n):
-            spread += (curve[o, g] - mean) ** 2
-            away = curve[o, g] - pivot[c, o, g]
-            sums.total[c, o, g] += away
-            sums.square[c, o, g] += away * away
-            sums.centred[c, o, g] += (away - centre) ** 2
-        sums.spread[c, o] += spread
+        if not still:
+            sums.spread[c, o] += _spread(curve, o, n)
         if bin_ > 0:
             sums.local[c, o, bin_] += curve[o, bin_] - curve[o, bin_ - 1]
+        for g in range(n):
+            curve[o, g] -= pivot[c, o, g]
+        _add_powers(curve, o, n, curve[o, anchor], c, sums)
+
+
+@compiled_fast
+def _spread(curve: Floats, o: int, n: int) -> float:
+    """Return the squares of a curve less its mean."""
+    mean = 0.0
+    for g in range(n):
+        mean += curve[o, g]
+    mean /= n
+    total = 0.0
+    for g in range(n):
+        total += (curve[o, g] - mean) ** 2
+    return total
+
+
+@compiled_fast
+def _add_powers(curve: Floats, o: int, n: int, centre: float, c: int, sums: Sums) -> None:
+    for g in range(n):
+        sums.total[c, o, g] += curve[o, g]
+    for g in range(n):
+        sums.square[c, o, g] += curve[o, g] * curve[o, g]
+    for g in range(n):
+        sums.centred[c, o, g] += (curve[o, g] - centre) ** 2
 
 
 class _Room(NamedTuple):
@@ -183,14 +198,12 @@ class _Room(NamedTuple):
     steps : ndarray of shape (n, n_columns, n_outputs, n_points + 1)
     leaf : ndarray of shape (n, width)
         Value of the row's leaf in the present tree.
-    rows : ndarray of shape (n_words,)
     """
 
     bits: Words
     own: Floats
     steps: Floats
     leaf: Floats
-    rows: Words
 
 
 @compiled
@@ -201,7 +214,6 @@ def _room(words: int, forest: Forest, splits: Splits, runs: Runs, grids: Grids) 
         np.zeros((rows, len(forest.base))),
         np.zeros((rows, len(grids.points), len(forest.base), runs.points + 1)),
         np.zeros((rows, forest.value.shape[1])),
-        np.zeros(words, np.uint64),
     )
 
 
@@ -212,24 +224,26 @@ def _add_steps(n: int, forest: Forest, slots: Slots, runs: Runs, grids: Grids, r
     room.steps[:n] = 0.0
     for t in range(len(forest.root)):
         root, first = forest.root[t], forest.output[t]
-        first_rows(way.inside[0], n)
+        first_rows(way.sets, 0, n)
         _find_own(root, forest, room, way)
         for i in range(n):
             for j in range(room.leaf.shape[1]):
                 room.own[i, first + j] += room.leaf[i, j]
+        first_rows(way.sets, 0, n)
         if forest.feature[root] >= 0:
             _walk(root, first, forest, slots, runs, grids, room, way)
 
 
 @compiled
 def _find_own(root: int, forest: Forest, room: _Room, way: Way) -> None:
+    """Write the value of the leaf that each row reaches; the sets lie one behind the other, a level each."""
     d = 0
     way.node[0], way.phase[0] = root, 0
     while d >= 0:
         at = way.node[d]
         if forest.feature[at] < 0:
-            for w in range(way.inside.shape[1]):
-                word = way.inside[d, w]
+            for w in range(way.sets.shape[1]):
+                word = way.sets[d, w]
                 while word != 0:
                     i = w * 64 + lowest(word)
                     word &= word - np.uint64(1)
@@ -242,7 +256,7 @@ def _find_own(root: int, forest: Forest, room: _Room, way: Way) -> None:
             continue
         inverted = way.phase[d] == 1
         way.phase[d] += 1
-        if keep_both(way.inside[d + 1], way.inside[d], room.bits[forest.test[at]], inverted):
+        if keep_both(way.sets, d + 1, d, room.bits, forest.test[at], inverted):
             d += 1
             way.node[d], way.phase[d] = forest.right[at] if inverted else forest.left[at], 0
 
@@ -261,30 +275,29 @@ def _walk(root: int, first: int, forest: Forest, slots: Slots, runs: Runs, grids
         child = forest.right[at] if inverted else forest.left[at]
         if forest.feature[child] < 0:
             _step_leaf(way, d, at, child, inverted, first, forest, slots, runs, grids, room)
-        elif _go_down(way, d, room.bits[forest.test[at]], inverted, forest.feature[at], grids):
+        elif _go_down(way, d, room.bits, forest.test[at], inverted, forest.feature[at], grids):
             d += 1
             way.node[d], way.phase[d] = child, 0
 
 
 @compiled
-def _go_down(way: Way, d: int, going: Words, inverted: bool, feature: int, grids: Grids) -> bool:
+def _go_down(way: Way, d: int, bits: Words, row: int, inverted: bool, feature: int, grids: Grids) -> bool:
     """Write the sets of the next level, and return whether any row is in one of them.
 
     Here a column's set holds rows that fail conditions on that column, and fulfil all others.
     """
-    m = way.many[d]
+    m, here, below = way.many[d], d * way.stride + 1, (d + 1) * way.stride + 1
     hit = slot_of(way, d, feature)
-    some = keep_both(way.inside[d + 1], way.inside[d], going, inverted)
+    some = keep_both(way.sets, below - 1, here - 1, bits, row, inverted)
     for s in range(m):
         way.met[d + 1, s] = way.met[d, s]
         if s == hit:
-            found = add_missed(way.other[d + 1, s], way.other[d, s], way.inside[d], going, inverted)
+            some |= add_missed(way.sets, below + s, here + s, here - 1, bits, row, inverted)
         else:
-            found = keep_both(way.other[d + 1, s], way.other[d, s], going, inverted)
-        some |= found
+            some |= keep_both(way.sets, below + s, here + s, bits, row, inverted)
     if hit < 0 and grids.place[feature] >= 0:
         way.met[d + 1, m] = feature
-        some |= keep_both(way.other[d + 1, m], way.inside[d], going, not inverted)
+        some |= keep_both(way.sets, below + m, here - 1, bits, row, not inverted)
         m += 1
     way.many[d + 1] = m
     return some
@@ -296,28 +309,32 @@ def _step_leaf(
     grids: Grids, room: _Room,
 ) -> None:  # fmt: skip
     """Add the steps that a leaf, whose parent `at` is on level `d`, gives to rows that fail on one column only."""
-    f, going, slot, m = forest.feature[at], room.bits[forest.test[at]], slots.start[leaf], way.many[d]
+    f, row, slot, m = forest.feature[at], forest.test[at], slots.start[leaf], way.many[d]
+    here, free = d * way.stride + 1, len(way.sets) - 1
     hit = slot_of(way, d, f)
     for s in range(m):
         if runs.start[slot + s] == runs.start[slot + s + 1]:
             continue
         if s == hit:
-            some = add_missed(room.rows, way.other[d, s], way.inside[d], going, inverted)
+            some = add_missed(way.sets, free, here + s, here - 1, room.bits, row, inverted)
         else:
-            some = keep_both(room.rows, way.other[d, s], going, inverted)
+            some = keep_both(way.sets, free, here + s, room.bits, row, inverted)
         if some:
-            _step(grids.place[way.met[d, s]], first, leaf, slot + s, forest, runs, room)
-    if hit < 0 and grids.place[f] >= 0 and runs.start[slot + m] < runs.start[slot + m + 1]:  # noqa: SIM102 -- see below
-        if keep_both(room.rows, way.inside[d], going, not inverted):  # it writes: only where the runs need it
-            _step(grids.place[f], first, leaf, slot + m, forest, runs, room)
+            _step(way, grids.place[way.met[d, s]], first, leaf, slot + s, forest, runs, room)
+    if hit >= 0 or grids.place[f] < 0 or runs.start[slot + m] == runs.start[slot + m + 1]:
+        return
+    if keep_both(way.sets, free, here - 1, room.bits, row, not inverted):
+        _step(way, grids.place[f], first, leaf, slot + m, forest, runs, room)
 
 
 @compiled
-def _step(c: int, first: int, leaf: int, slot: int, forest: Forest, runs: Runs, room: _Room) -> None:
+def _step(way: Way, c: int, first: int, leaf: int, slot: int, forest: Forest, runs: Runs, room: _Room) -> None:
+    """Add a leaf's steps along a column to the rows of the free set."""
+    free = len(way.sets) - 1
     for r in range(runs.start[slot], runs.start[slot + 1]):
         low, high = runs.low[r], runs.high[r]
-        for w in range(len(room.rows)):
-            word = room.rows[w]
+        for w in range(way.sets.shape[1]):
+            word = way.sets[free, w]
             while word != 0:
                 i = w * 64 + lowest(word)
                 word &= word - np.uint64(1)

@@ -111,9 +111,10 @@ def test_columns_that_share_an_input_are_asked_together() -> None:
 
 @given(st.floats(-700, 700))
 def test_the_exponential_is_that_of_the_library(x: float) -> None:
-    values = np.array([x])
-    exponentials(values, 1)
-    assert values[0] == pytest.approx(np.exp(x), rel=1e-15)
+    values = np.array([[0.0], [x]])
+    exponentials(values, 1, 1)
+    assert values[0, 0] == 0
+    assert values[1, 0] == pytest.approx(np.exp(x), rel=1e-15)
 
 
 def test_log_odds_are_those_of_the_clipped_probabilities() -> None:
@@ -129,6 +130,6 @@ def test_log_odds_are_those_of_the_clipped_probabilities() -> None:
 
 @given(st.integers(0, 192))
 def test_the_first_rows_are_set(n: int) -> None:
-    out = np.zeros(3, np.uint64)
-    first_rows(out, n)
-    assert "".join(f"{int(w):064b}"[::-1] for w in out) == "1" * n + "0" * (192 - n)
+    sets = np.full((2, 3), 7, np.uint64)
+    first_rows(sets, 1, n)
+    assert "".join(f"{int(w):064b}"[::-1] for w in sets[1]) == "1" * n + "0" * (192 - n)

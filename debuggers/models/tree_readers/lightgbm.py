@@ -6,6 +6,7 @@ the default, is taken for zero, or zero is taken for missing. A category in the 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -43,6 +44,7 @@ def read(booster: Any, *, rounds: int | None = None) -> Trees:
     return parse(booster.model_to_string(num_iteration=rounds, importance_type="split"))
 
 
+@lru_cache(maxsize=2)  # the same text is the same trees, and a notebook asks for them again and again
 def parse(text: str) -> Trees:
     """Return the trees that the text of a model describes."""
     head, *blocks = text.partition("\nend of trees")[0].split("\nTree=")

@@ -6,7 +6,9 @@ single precision and are added up in it, so sums here differ from the library's 
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -41,7 +43,14 @@ def read(booster: Any, *, rounds: int | None = None, missing: float = float("nan
     UnreadableTrees
         It is linear, or its leaves are vectors.
     """
-    learner = ubjson.read(booster.save_raw("ubj"))["learner"]
+    trees = parse(bytes(booster.save_raw("ubj")), rounds)
+    return dataclasses.replace(trees, missing=float(missing))
+
+
+@lru_cache(maxsize=2)  # the same bytes are the same trees, and a notebook asks for them again and again
+def parse(data: bytes, rounds: int | None = None) -> Trees:
+    """Return the trees in the bytes of a UBJ file of XGBoost 2 or later."""
+    learner = ubjson.read(data)["learner"]
     booster_ = learner["gradient_booster"]
     model = booster_.get("gbtree", booster_).get("model", {})
     if "trees" not in model:
@@ -62,7 +71,6 @@ def read(booster: Any, *, rounds: int | None = None, missing: float = float("nan
         n_inputs=int(parameters["num_feature"]),
         single=True,
         floors=True,
-        missing=float(missing),
         link=_LINKS.get(objective, Link.UNKNOWN),
     )
 
