@@ -16,6 +16,6 @@ open_link()
 sidebar()
 opened, subject = state.opened(), state.subject()
 if opened is not None and subject is not None and page.url_path != navigation.LOAD:
-    cohort_bar(opened, subject)
+    cohort_bar(opened, subject, page.url_path)
 
 page.run()

@@ -16,6 +16,7 @@ from debuggers.models.load import load_model
 from debuggers.models.model import Model
 from debuggers.opening import Files
 from debuggers.task import Task
+from debuggers.workspace.recipe import Source
 
 T = TypeVar("T")
 
@@ -78,6 +79,14 @@ def drafted_model(role: str, task: Task | None) -> Model | InputError | None:
     if upload is None:
         return None
     return draft().get(role, (upload.file_id, task), lambda: load_model(upload.getvalue(), upload.name, task=task))
+
+
+def sources(task: Task | None) -> dict[str, Source]:
+    """Return what the models of the draft were loaded from, by role."""
+    uploads = draft().uploads
+    return {
+        role: Source(uploads[role].getvalue(), task) for role in ("model", "benchmark") if role in uploads
+    }  # fmt: skip
 
 
 def drafted_table(role: str, options: ReadOptions) -> Table | InputError | None:

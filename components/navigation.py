@@ -22,6 +22,12 @@ def path_of(slug: str) -> Path:
     return PAGES / f"{slug}.py"
 
 
+def title_of_page(slug: str) -> str:
+    """Return the title of a page in the menu."""
+    found = all_debuggers().get(slug)
+    return found.title if found is not None else slug.replace("_", " ").capitalize()
+
+
 def declare() -> Any:
     """Declare the navigation and return the page that the link asks for.
 
