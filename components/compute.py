@@ -64,6 +64,13 @@ class Desk:
         with self._lock:
             return [job.future for job in self._jobs.values() if not job.future.done()]
 
+    def cancel_all(self) -> None:
+        """Tell all work to end at the next report of its progress; what has not begun does not begin."""
+        with self._lock:
+            for job in self._jobs.values():
+                job.progress.cancel()
+                job.future.cancel()
+
     def forget(self, key: tuple[Any, ...]) -> None:
         """Drop a job, so that asking again starts it anew."""
         with self._lock:

@@ -15,7 +15,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from components import navigation, state
+from components import navigation, sign_in, state
 from components.charts.theme import DARK, LIGHT, Palette
 from components.cohort_bar import active_rows
 from components.compute import answer
@@ -38,6 +38,7 @@ def palette() -> Palette:
 
 def guard() -> None:
     """Send a run that began without ``app.py`` back to it: a deep link opened first after a restart does that."""
+    sign_in.require()
     if not state.entered():
         navigation.declare()
         state.enter()

@@ -394,7 +394,10 @@ class UnusableHome(InputError):
     reason: str
 
     def __str__(self) -> str:
-        return f"Faultline has no folder to write to ({self.reason}): FAULTLINE_HOME names one."
+        return (
+            f"Faultline has no folder to keep work in ({self.reason}): FAULTLINE_HOME names another, and "
+            "FAULTLINE_KEEP_DAYS=0 saves nothing."
+        )
 
 
 @dataclass(eq=False)

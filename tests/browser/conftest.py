@@ -88,7 +88,7 @@ def serving(folder: Path, home: Path) -> Iterator[Server]:
     """
     running = Server(f"http://127.0.0.1:{free_port()}", folder / "log.txt", home)
     command = [sys.executable, "-m", "serve", "--port", str(urlsplit(running.url).port)]
-    environment = {**os.environ, "FAULTLINE_HOME": str(running.home)}
+    environment = {**os.environ, "FAULTLINE_HOME": str(running.home), "FAULTLINE_KEEP_DAYS": "30"}
     with (
         running.log.open("wb") as log,
         subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log) as process,

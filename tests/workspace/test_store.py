@@ -42,7 +42,8 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Origin:
     X.loc[::7, ODD] = np.nan
     y = (X["whole"] > 4).astype(int)
     XGBClassifier(n_estimators=3, max_depth=2, n_jobs=1).fit(X, y).save_model(folder / "m.json")
-    table = X.assign(word=pd.Series(["a", None]).take(y.to_numpy()).to_numpy(), flag=y == 1, day=pd.Timestamp("2024-02-29"), y=y)
+    word = pd.Series(["a", None]).take(y.to_numpy()).to_numpy()
+    table = X.assign(word=word, flag=y == 1, day=pd.Timestamp("2024-02-29"), y=y)
     table.to_csv(folder / "test.csv", index=False)
     files = read_files(folder / "m.json", folder / "test.csv", train=folder / "test.csv")
     return Origin(files, Roles(target="y", sensitive=("word",)), {"model": Source((folder / "m.json").read_bytes())})
