@@ -10,9 +10,9 @@ st.set_page_config(page_title="Faultline", page_icon="components/icon.png", layo
 
 st.logo("components/logo.svg", icon_image="components/icon.png", size="large")
 
+page = navigation.declare(hidden=sign_in.is_needed())
 sign_in.require()
 state.enter()
-page = navigation.declare()
 open_link()
 sidebar()
 sign_in.account()

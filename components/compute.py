@@ -130,7 +130,7 @@ def known_answer(debugger: Debugger, subject: Subject, params: Params) -> Answer
     token = _token()
     job = desk().submit(
         answer_key(debugger, subject, params),
-        lambda: saving.answered(debugger, subject, params, token, scanned=True),
+        lambda: saving.answered(debugger, subject, params, token),
     )
     if not job.future.done():
         return Answer("pending")

@@ -27,7 +27,7 @@ def finding_card(
     slug: str, finding: Finding, *, number_of: int, show_button: bool = True, can_dismiss: bool = False
 ) -> None:
     """Draw one finding: severity, headline, size with interval, and a button that opens its page with its slice."""
-    key = f"_finding_{slug}_{number_of}"
+    key = f"_finding_{slug}_{number_of}_{finding.id(slug)}"
     with st.container(border=True, key=key):
         badge = f":{COLOURS[finding.severity]}-badge[{finding.severity}]"
         st.markdown(f"{badge} **{literal(finding.headline)}**")

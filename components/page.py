@@ -38,11 +38,11 @@ def palette() -> Palette:
 
 def guard() -> None:
     """Send a run that began without ``app.py`` back to it: a deep link opened first after a restart does that."""
-    sign_in.require()
     if not state.entered():
-        navigation.declare()
+        navigation.declare(hidden=sign_in.is_needed())
         state.enter()
         st.rerun()
+    sign_in.require()
 
 
 class Figures:

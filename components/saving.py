@@ -8,7 +8,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import streamlit as st
 
 from debuggers import home
-from debuggers.debugger import Debugger
+from debuggers.debugger import Debugger, Finding
 from debuggers.params import Params
 from debuggers.subject import Subject
 from debuggers.workspace.annotations import Annotations
@@ -89,15 +89,13 @@ def _keeper() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="faultline-keeper")
 
 
-def answered(debugger: Debugger, subject: Subject, params: Params, token: str, *, scanned: bool = False) -> Any:
+def answered(debugger: Debugger, subject: Subject, params: Params, token: str) -> Any:
     """Return a debugger's result: the kept one, else computed now, and kept where that took its time.
 
     Parameters
     ----------
     token : str
         What the subject is open under; only results of saved subjects and of demos are kept.
-    scanned : bool
-        Whether this is the scan's question, whose findings are kept too.
     """
     key = result_key(debugger, subject, params)
     kept = workspace().results.get(key)
@@ -108,9 +106,16 @@ def answered(debugger: Debugger, subject: Subject, params: Params, token: str, *
     lasts = token.startswith(DEMO_PREFIX) or workspace().find(token) is not None
     if lasts and workspace().keeps and time.monotonic() - started >= WORTH_KEEPING:
         _report(_keeper().submit(workspace().results.keep, key, token, debugger.slug, result))
-    if scanned and lasts and not token.startswith(DEMO_PREFIX):
-        workspace().annotations(token).keep_findings(debugger.slug, result.findings)
     return result
+
+
+def keep_findings(token: str, findings: Mapping[str, Sequence[Finding]]) -> None:
+    """Keep what the scan of a saved subject found, by debugger: the list of saved work shows it."""
+    if token.startswith(DEMO_PREFIX) or workspace().find(token) is None:
+        return
+    notebook = annotations_of(token)
+    for slug, found in findings.items():
+        notebook.keep_findings(slug, found)
 
 
 def _report(writing: Future[None]) -> None:

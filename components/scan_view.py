@@ -7,7 +7,7 @@ import streamlit as st
 from components import state
 from components.compute import Answer, known_answer
 from components.findings import dismissed_findings, finding_card, title_of
-from components.saving import annotations_of
+from components.saving import annotations_of, keep_findings
 from components.text import literal
 from debuggers.scan import ranked, scanned_debuggers
 from debuggers.subject import Subject
@@ -22,6 +22,7 @@ def findings_so_far(subject: Subject) -> None:
     if any(answer.state == "pending" for answer in answers.values()):
         _polling(subject)
     else:
+        _keep(subject, answers)
         _draw(subject, answers)
 
 
@@ -40,6 +41,15 @@ def _collect(subject: Subject) -> dict[str, Answer]:
         for debugger in scanned_debuggers()
         if debugger.obstacle(subject) is None
     }
+
+
+def _keep(subject: Subject, answers: dict[str, Answer]) -> None:
+    """Keep the findings of a scan that is done, once per session; one at a threshold that is tried out is not."""
+    opened = state.opened()
+    if opened is None or subject is not opened.subject or state.recall("scan_kept") == opened.token:
+        return
+    keep_findings(opened.token, {slug: answer.findings for slug, answer in answers.items()})
+    state.remember("scan_kept", opened.token)
 
 
 def _draw(subject: Subject, answers: dict[str, Answer]) -> None:

@@ -9,9 +9,14 @@ import streamlit as st
 from components.text import literal
 
 
+def is_needed() -> bool:
+    """Whether the server asks for it and nobody has."""
+    return os.environ.get("FAULTLINE_SIGN_IN", "off") == "required" and not st.user.get("is_logged_in")
+
+
 def require() -> None:
-    """Stop the page at a button that signs in, where the server asks for it and nobody has."""
-    if os.environ.get("FAULTLINE_SIGN_IN", "off") != "required" or st.user.get("is_logged_in"):
+    """Stop the page at a button that signs in, where that is needed."""
+    if not is_needed():
         return
     st.title("Faultline", anchor=False)
     st.write("Sign in to see what you loaded and what others share with you.")
