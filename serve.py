@@ -22,6 +22,7 @@ Settings of Streamlit live in ``.streamlit/config.toml``.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import gc
 import importlib
 import logging
@@ -43,6 +44,7 @@ from debuggers.debugger import all_debuggers
 from debuggers.errors import InputError
 from serving.guards import guards
 from serving.health import routes
+from serving.housekeeping import keep_house
 from serving.log import configure
 from serving.settings import BadSetting, Settings, in_url, is_wildcard
 from serving.stopping import GracefulServer
@@ -93,7 +95,9 @@ def create_app(settings: Settings, stopping: Event) -> st.App:
         gc.collect()
         gc.freeze()
         print(f"Faultline is ready: {url(settings)}", flush=True)  # noqa: T201 - the one line of a server that starts
+        housekeeping = asyncio.create_task(keep_house())
         yield
+        housekeeping.cancel()
         gc.unfreeze()
 
     return st.App(

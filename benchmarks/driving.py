@@ -31,7 +31,9 @@ def served(home: Path | None = None) -> Iterator[tuple[str, int]]:
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "FAULTLINE_HOME": str(home or folder)}
         command = [sys.executable, "-m", "serve", "--port", str(port)]
-        with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:
+        with subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
             try:
                 with httpx.Client(transport=httpx.HTTPTransport(retries=8), timeout=90) as client:
                     client.get(f"http://127.0.0.1:{port}/_stcore/health").raise_for_status()
