@@ -26,12 +26,37 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "onnx": "onnx_model",
+    "pickle": "pickle_model",
     "skops": "skops_model",
     "xgboost-json": "xgboost_model",
     "xgboost-ubj": "xgboost_model",
     "lightgbm": "lightgbm_model",
     "catboost": "catboost_model",
 }
+
+# Libraries that a worker of each format needs. Those of the family "native" do without scikit-learn, whose import takes
+# longer than all others together; those of "python" may meet objects of any library in one file.
+_NATIVE = ("numpy", "pyarrow")
+_PYTHON = ("numpy", "pandas", "pyarrow", "joblib", "threadpoolctl", "sklearn.ensemble", "sklearn.pipeline", "skops.io")
+_LIBRARIES = {
+    "onnx": ("native", (*_NATIVE, "onnxruntime")),
+    "skops": ("python", _PYTHON),
+    "pickle": ("python", (*_PYTHON, "cloudpickle")),
+    "xgboost-json": ("native", (*_NATIVE, "xgboost")),
+    "xgboost-ubj": ("native", (*_NATIVE, "xgboost")),
+    "lightgbm": ("native", (*_NATIVE, "lightgbm")),
+    "catboost": ("native", (*_NATIVE, "catboost")),
+}
+_WITHOUT = {"native": ("sklearn", "matplotlib", "plotly", "graphviz"), "python": ("pytest", "matplotlib", "plotly")}
+# By the name that a file mentions: a hint that saves importing it in every worker.
+_MENTIONED = {
+    b"xgboost": "xgboost",
+    b"lightgbm": "lightgbm",
+    b"catboost": "catboost",
+    b"interpret": "interpret.glassbox",
+    b"statsmodels": "statsmodels.api",
+}
+_LOOK = 1 << 20  # bytes of a file in which a mention is looked for
 
 STRUCTURES = ("trees", "coefficients", "layers")
 
@@ -61,6 +86,14 @@ class WrongTask(Exception):
 
 class Unavailable(Exception):
     """Something that the model does not have, or cannot do; the text says why."""
+
+
+@dataclass(eq=False)
+class OtherVersion(Exception):
+    """A file made with libraries that are not here, or here in another version; what to do about it."""
+
+    found: str
+    remedy: str
 
 
 @dataclass(frozen=True)
@@ -129,6 +162,20 @@ def structure(adapter: Adapter, kind: str) -> Mapping[str, Array]:
     if kind not in STRUCTURES or not isinstance(adapter, Structured):
         raise Unavailable(f"files of this format hand over no {kind}")
     return adapter.structure(kind)
+
+
+def libraries(format: str, data: bytes) -> tuple[str, tuple[str, ...], tuple[str, ...]]:  # noqa: A002 -- the field's word
+    """Return the family of a format's workers, what is imported before a file is read, and what must not be found.
+
+    Examples
+    --------
+    >>> libraries("lightgbm", b"")[1]
+    ('numpy', 'pyarrow', 'lightgbm')
+    """
+    family, modules = _LIBRARIES[format]
+    if family == "python":
+        modules += tuple(library for mention, library in _MENTIONED.items() if mention in data[:_LOOK])
+    return family, modules, _WITHOUT[family]
 
 
 def load(format: str, data: bytes, options: Mapping[str, Any]) -> Adapter:  # noqa: A002 -- the field's word

@@ -1,12 +1,14 @@
-"""The process that holds one model: ``python -m debuggers.sandbox.worker FD PARENT``.
+"""The process that holds one model: a fork of the zygote, or ``python -m debuggers.sandbox.worker FD PARENT BOUNDS``.
 
-It reads the model's bytes from its socket, loads them with the adapter of their format, and answers until the socket
-closes. The app starts it with a clean environment and without standard streams, so a library that prints disturbs
-nobody.
+It enters the jail, reads the model's bytes from its socket, loads them with the adapter of their format, and answers
+until the socket closes. It has a clean environment and no standard streams, so a library that prints disturbs nobody.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import re
 import socket
 import sys
@@ -20,21 +22,35 @@ MAX_REASON = 200
 
 
 def main() -> None:
-    """Enter the jail and serve the socket named on the command line."""
-    jail.enter(parent=int(sys.argv[2]))
-    with socket.socket(fileno=int(sys.argv[1])) as connection:
+    """Serve the socket named on the command line."""
+    descriptor, parent, how = int(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
+    jail.follow(parent)
+    if sys.platform == "win32":
+        connection = socket.fromshare(sys.stdin.buffer.read())
+    else:
+        connection = socket.socket(fileno=descriptor)
+    with connection:
+        run(connection, jail.Bounds(**how["bounds"]), required=how["required"])
+
+
+def run(connection: socket.socket, bounds: jail.Bounds, *, required: bool) -> None:
+    """Enter the jail and serve; without the jail that is required, say so to the first request and end."""
+    try:
+        jail.enter(bounds, required=required)
+    except jail.JailFailed as error:
+        header, payload = _receive(connection)
+        del payload
+        protocol.send(connection, {"id": header["id"], "error": "jail", "reason": reason(error)})
+        return
+    _use_all_cores()
+    with contextlib.suppress(EOFError, ConnectionError):  # the app is done with this model
         _serve(connection)
 
 
 def _serve(connection: socket.socket) -> None:
     model: adapters.Adapter | None = None
     while True:
-        try:
-            header, size = protocol.receive_header(connection)
-            payload = bytearray(size)
-            protocol.receive_into(connection, memoryview(payload))
-        except EOFError:
-            return
+        header, payload = _receive(connection)
         answer: protocol.Header
         parts: Sequence[protocol.Bytes] = ()
         try:
@@ -43,9 +59,25 @@ def _serve(connection: socket.socket) -> None:
                 answer = {"signature": model.describe().as_json()}
             else:
                 answer, parts = arrays.pack(OPERATIONS[header["op"]](model, header, payload))
-        except Exception as error:  # noqa: BLE001 -- whatever a model or its library raises is an answer
+        except BaseException as error:  # noqa: BLE001 -- whatever a model or its library raises is an answer
             answer = _failure(error, loading=model is None)
         protocol.send(connection, {**answer, "id": header["id"]}, parts)
+
+
+def _receive(connection: socket.socket) -> tuple[protocol.Header, bytearray]:
+    header, size = protocol.receive_header(connection)
+    payload = bytearray(size)
+    protocol.receive_into(connection, memoryview(payload))
+    return header, payload
+
+
+def _use_all_cores() -> None:
+    """Let linear algebra use threads again, which the zygote does without, and joblib threads instead of processes."""
+    if "joblib" in sys.modules:
+        sys.modules["joblib"].parallel_config(backend="threading")
+    if "threadpoolctl" in sys.modules:
+        cores = int(os.environ.get("OMP_NUM_THREADS", "1"))
+        sys.modules["threadpoolctl"].threadpool_limits(cores, user_api="blas")
 
 
 def _predict(model: adapters.Adapter, options: protocol.Header, payload: bytearray) -> Mapping[str, arrays.Array]:
@@ -64,11 +96,13 @@ def _structure(model: adapters.Adapter, options: protocol.Header, _: bytearray) 
 OPERATIONS = {"predict": _predict, "structure": _structure}
 
 
-def _failure(error: Exception, *, loading: bool) -> dict[str, Any]:
+def _failure(error: BaseException, *, loading: bool) -> dict[str, Any]:
     if isinstance(error, adapters.Untrusted):
         return {"error": "untrusted", "types": list(error.types)}
     if isinstance(error, adapters.WrongTask):
         return {"error": "task", "task": error.task, "outputs": error.outputs}
+    if isinstance(error, adapters.OtherVersion):
+        return {"error": "version", "reason": error.found, "remedy": error.remedy}
     if isinstance(error, adapters.Unavailable):
         return {"error": "unavailable", "reason": reason(error)}
     return {"error": "unreadable" if loading else "raised", "reason": reason(error)}
