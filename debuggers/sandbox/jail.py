@@ -29,8 +29,8 @@ _RESERVE = 8 << 30  # address space beyond the data: libraries, and what allocat
 # Where the C library, the loader and scikit-learn look: number of processors, memory, time zones.
 _SYSTEM = (
     "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/zoneinfo", "/etc/ld.so.cache",
-    "/etc/localtime", "/dev/urandom", "/dev/null", "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu",
-    "/sys/fs/cgroup/cpu.max",
+    "/etc/localtime", "/dev/urandom", "/dev/null", "/proc/self", "/proc/cpuinfo", "/proc/meminfo",
+    "/sys/devices/system/cpu", "/sys/fs/cgroup/cpu.max",
 )  # fmt: skip
 
 
@@ -154,10 +154,10 @@ def enter(bounds: Bounds, *, required: bool) -> None:
 
 
 def readable() -> list[Path]:
-    """Return what a jailed process may read: Python, its packages, this package, and the C library's files."""
-    paths = sysconfig.get_paths()
-    ours = [paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")]
-    ours += [f"{sys.base_prefix}/lib", f"{sys.prefix}/pyvenv.cfg", str(Path(__file__).parents[1])]
+    """Return what a jailed process may read: Python, what it imports, this package, and the C library's files."""
+    package = Path(__file__).parents[1]
+    ours = [path for path in sys.path if path and Path(path) != package.parent]  # beside the package lies the rest
+    ours += [sysconfig.get_path("stdlib"), f"{sys.base_prefix}/lib", f"{sys.prefix}/pyvenv.cfg", str(package)]
     ours += [path for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path]
     return [Path(path) for path in dict.fromkeys([*ours, *_SYSTEM])]
 
