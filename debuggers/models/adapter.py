@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol
 
 from debuggers.task import Task
 
@@ -107,6 +107,7 @@ class Description:
     categories: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     categorical: tuple[str, ...] = ()
     handles_missing: bool | None = None
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields as plain values that JSON can carry."""
@@ -132,7 +133,6 @@ class Adapter(Protocol):
         """Return probabilities of shape (n, k), numbers of shape (n,), or the raw scale of either."""
 
 
-@runtime_checkable
 class Structured(Protocol):
     """An adapter that hands over what its model is made of."""
 
@@ -151,6 +151,19 @@ class Structured(Protocol):
         """
 
 
+class Refittable(Protocol):
+    """An adapter whose model can be fitted anew."""
+
+    def refit(self, batch: pa.RecordBatch, y: pa.Array, weights: Array | None) -> Adapter:
+        """Return an adapter of a clone of the model that is fitted on these rows; the model itself stays as it is.
+
+        Raises
+        ------
+        Unavailable
+            The model cannot be fitted on them.
+        """
+
+
 def structure(adapter: Adapter, kind: str) -> Mapping[str, Array]:
     """Return what an adapter's model is made of.
 
@@ -159,9 +172,28 @@ def structure(adapter: Adapter, kind: str) -> Mapping[str, Array]:
     Unavailable
         The model has none of this kind, or its adapter hands nothing over.
     """
-    if kind not in STRUCTURES or not isinstance(adapter, Structured):
+    offered: Structured | None = _offering(adapter, "structure")
+    if kind not in STRUCTURES or offered is None:
         raise Unavailable(f"files of this format hand over no {kind}")
-    return adapter.structure(kind)
+    return offered.structure(kind)
+
+
+def refit(adapter: Adapter, batch: pa.RecordBatch, y: pa.Array, weights: Array | None) -> Adapter:
+    """Return an adapter of the model, fitted anew on these rows.
+
+    Raises
+    ------
+    Unavailable
+        The model cannot be fitted.
+    """
+    offered: Refittable | None = _offering(adapter, "refit")
+    if offered is None:
+        raise Unavailable("it holds a fitted model without the means to fit it; save the estimator itself")
+    return offered.refit(batch, y, weights)
+
+
+def _offering(adapter: Any, method: str) -> Any:
+    return adapter if hasattr(adapter, method) else None
 
 
 def libraries(format: str, data: bytes) -> tuple[str, tuple[str, ...], tuple[str, ...]]:  # noqa: A002 -- the field's word
@@ -184,11 +216,12 @@ def load(format: str, data: bytes, options: Mapping[str, Any]) -> Adapter:  # no
     Parameters
     ----------
     options : mapping
-        ``task``: the task that a person chose, or None.
+        ``task``: the task that a person chose, or None. ``consent``: whether the file may do as it likes in here.
     """
     task = options.get("task")
     module = importlib.import_module(f"debuggers.models.{_MODULES[format]}")
-    adapter: Adapter = module.load(data, Task(task) if task else None)
+    more = {"consent": True} if options.get("consent") and format == "skops" else {}
+    adapter: Adapter = module.load(data, Task(task) if task else None, **more)
     return adapter
 
 

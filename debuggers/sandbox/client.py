@@ -247,7 +247,7 @@ class Worker:
         found = self._running()
         until = Deadline(self.limits.predict)
         with self._failures(found, "predict", self.limits.predict):
-            header, size = found.ask({"op": "predict", "raw": raw}, [_stream(block)], until)
+            header, size = found.ask({"op": "predict", "raw": raw}, [stream(block)], until)
             if "error" in header:
                 raise self._error(header)
             shape = self._shape(header, size, block.num_rows)
@@ -391,7 +391,8 @@ def _end(owner: int, found: process.Process, connection: socket.socket) -> None:
     connection.close()
 
 
-def _stream(block: pa.RecordBatch) -> memoryview:
+def stream(block: pa.RecordBatch) -> memoryview:
+    """Return a batch as the bytes of an Arrow stream."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, block.schema) as writer:
         writer.write_batch(block)

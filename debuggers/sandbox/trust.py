@@ -60,6 +60,18 @@ def decision(environment: Mapping[str, str] | None = None) -> Pickles:
         raise errors.UnusableOption(VARIABLE, text, "ask, off or trust") from None
 
 
+def refuse_if_off(name: str) -> None:
+    """Refuse a program where none is taken, before anybody is asked for consent.
+
+    Raises
+    ------
+    ProgramsForbidden
+        The person who runs the server takes none.
+    """
+    if decision() is Pickles.OFF:
+        raise errors.ProgramsForbidden(name)
+
+
 def permit(name: str, offered: jail.Support | None = None) -> bool:
     """Return whether a program that a person consented to needs the whole jail.
 
@@ -77,13 +89,11 @@ def permit(name: str, offered: jail.Support | None = None) -> bool:
     NoJail
         The kernel gives no jail, and nobody has said that there need not be one.
     """
-    decided = decision()
-    if decided is Pickles.OFF:
-        raise errors.ProgramsForbidden(name)
+    refuse_if_off(name)
     offered = offered or jail.support()
     if offered.reason is None:
         return True
-    if decided is Pickles.TRUST and _is_loopback(_host):
+    if decision() is Pickles.TRUST and _is_loopback(_host):
         return False
     raise errors.NoJail(name, offered.reason)
 

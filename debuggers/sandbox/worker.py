@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing.context
 import os
 import re
 import socket
 import sys
+import threading
+import types
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,6 +46,9 @@ def run(connection: socket.socket, bounds: jail.Bounds, *, required: bool) -> No
         protocol.send(connection, {"id": header["id"], "error": "jail", "reason": reason(error)})
         return
     _use_all_cores()
+    sys.modules["__main__"] = types.ModuleType(
+        "__main__"
+    )  # what a pickle of a script's own class would find is not ours
     with contextlib.suppress(EOFError, ConnectionError):  # the app is done with this model
         _serve(connection)
 
@@ -57,6 +63,9 @@ def _serve(connection: socket.socket) -> None:
             if model is None:
                 model = adapters.load(header["format"], bytes(payload), header["options"])
                 answer = {"signature": model.describe().as_json()}
+            elif header["op"] == "refit":
+                model = _refitted(model, header, payload)
+                answer = {"signature": model.describe().as_json(), "arrays": []}
             else:
                 answer, parts = arrays.pack(OPERATIONS[header["op"]](model, header, payload))
         except BaseException as error:  # noqa: BLE001 -- whatever a model or its library raises is an answer
@@ -71,10 +80,16 @@ def _receive(connection: socket.socket) -> tuple[protocol.Header, bytearray]:
     return header, payload
 
 
+def _thread_lock(_: object) -> Any:
+    return threading.Lock()
+
+
 def _use_all_cores() -> None:
     """Let linear algebra use threads again, which the zygote does without, and joblib threads instead of processes."""
     if "joblib" in sys.modules:
         sys.modules["joblib"].parallel_config(backend="threading")
+        # A pool of threads asks for a lock between processes, which is a file; there are no other processes here.
+        multiprocessing.context.BaseContext.Lock = _thread_lock  # type: ignore[method-assign, assignment]
     if "threadpoolctl" in sys.modules:
         cores = int(os.environ.get("OMP_NUM_THREADS", "1"))
         sys.modules["threadpoolctl"].threadpool_limits(cores, user_api="blas")
@@ -90,6 +105,16 @@ def _predict(model: adapters.Adapter, options: protocol.Header, payload: bytearr
 
 def _structure(model: adapters.Adapter, options: protocol.Header, _: bytearray) -> Mapping[str, arrays.Array]:
     return adapters.structure(model, options["kind"])
+
+
+def _refitted(model: adapters.Adapter, options: protocol.Header, payload: bytearray) -> adapters.Adapter:
+    """Return the model fitted anew on a batch whose last columns are the target and, if it says so, the weights."""
+    import pyarrow as pa
+
+    batch = pa.ipc.open_stream(pa.py_buffer(payload)).read_next_batch()
+    width = batch.num_columns - (2 if options["weighted"] else 1)
+    weights = batch.column(width + 1).to_numpy() if options["weighted"] else None
+    return adapters.refit(model, batch.select(list(range(width))), batch.column(width), weights)
 
 
 #: What a loaded model can be asked: each takes the request's header and payload and returns named arrays.
