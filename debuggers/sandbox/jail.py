@@ -13,7 +13,6 @@ import os
 import signal
 import struct
 import sys
-import sysconfig
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -157,7 +156,7 @@ def readable() -> list[Path]:
     """Return what a jailed process may read: Python, what it imports, this package, and the C library's files."""
     package = Path(__file__).parents[1]
     ours = [path for path in sys.path if path and Path(path) != package.parent]  # beside the package lies the rest
-    ours += [sysconfig.get_path("stdlib"), f"{sys.base_prefix}/lib", f"{sys.prefix}/pyvenv.cfg", str(package)]
+    ours += [str(Path(os.__file__).parent), f"{sys.base_prefix}/lib", f"{sys.prefix}/pyvenv.cfg", str(package)]
     ours += [path for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path]
     return [Path(path) for path in dict.fromkeys([*ours, *_SYSTEM])]
 
