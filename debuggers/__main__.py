@@ -121,6 +121,7 @@ def _demo(options: argparse.Namespace) -> int:
 def _subject(options: argparse.Namespace) -> Subject:
     from debuggers.matching import Roles
     from debuggers.opening import read_files
+    from debuggers.sandbox import trust
     from debuggers.task import Task
 
     for path in (options.model, options.data, options.train, options.benchmark):
@@ -136,7 +137,10 @@ def _subject(options: argparse.Namespace) -> Subject:
         row_id=options.row_id,
         threshold=options.threshold,
     )
-    files = read_files(options.model, options.data, options.train, options.benchmark, task=roles.task)
+    trust.serving_on("127.0.0.1")  # nobody but the person at this command line
+    files = read_files(
+        options.model, options.data, options.train, options.benchmark, task=roles.task, consent=options.trust_model
+    )
     understanding = files.understand(roles)
     for note in understanding.notes:
         print(f"note: {note}", file=sys.stderr)
@@ -215,6 +219,12 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
     inputs = parser.add_argument_group("inputs")
     inputs.add_argument("--model", type=Path, help="model file; leave out where --predictions names a column")
     inputs.add_argument("--data", type=Path, required=True, help="test table")
+    inputs.add_argument(
+        "--trust-model",
+        action="store_true",
+        help="run model files that are programs (pickle, joblib, cloudpickle, skops with unknown types) in the jail: "
+        "without network, files of yours, or other programs, and with bounded memory and time",
+    )
     inputs.add_argument("--target", help="column of the truth")
     inputs.add_argument("--train", type=Path, help="training table")
     inputs.add_argument("--benchmark", type=Path, help="model to compare with")

@@ -157,11 +157,12 @@ RULES = (
         fine="st.markdown(name)",
     ),
     Rule(
-        "A file is never unpickled.",
+        "Only a jailed worker unpickles.",
         ("debuggers/", "components/", "pages/"),
         unpickling,
         bad="model = joblib.load(path)",
         fine="import joblib, pickletools; joblib.dump(model, path)",
+        exempt=("debuggers/models/pickle_model.py",),
     ),
     Rule(
         "No chart needs eval, which the policy forbids.",

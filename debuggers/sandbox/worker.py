@@ -1,68 +1,135 @@
-"""The process that holds one model: ``python -m debuggers.sandbox.worker FD PARENT``.
+"""The process that holds one model: a fork of the zygote, or ``python -m debuggers.sandbox.worker FD PARENT BOUNDS``.
 
-It reads the model's bytes from its socket, loads them with the adapter of their format, and answers until the socket
-closes. The app starts it with a clean environment and without standard streams, so a library that prints disturbs
-nobody.
+It enters the jail, reads the model's bytes from its socket, loads them with the adapter of their format, and answers
+until the socket closes. It has a clean environment and no standard streams, so a library that prints disturbs nobody.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
+import multiprocessing.context
+import os
 import re
 import socket
 import sys
+import threading
+import types
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from debuggers.models import adapter as adapters
-from debuggers.sandbox import jail, protocol
+from debuggers.sandbox import arrays, jail, protocol
 
 MAX_REASON = 200
 
 
 def main() -> None:
-    """Enter the jail and serve the socket named on the command line."""
-    jail.enter(parent=int(sys.argv[2]))
-    with socket.socket(fileno=int(sys.argv[1])) as connection:
+    """Serve the socket named on the command line."""
+    descriptor, parent, how = int(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
+    jail.follow(parent)
+    if sys.platform == "win32":
+        connection = socket.fromshare(sys.stdin.buffer.read())
+    else:
+        connection = socket.socket(fileno=descriptor)
+    with connection:
+        run(connection, jail.Bounds(**how["bounds"]), required=how["required"])
+
+
+def run(connection: socket.socket, bounds: jail.Bounds, *, required: bool) -> None:
+    """Enter the jail and serve; without the jail that is required, say so to the first request and end."""
+    try:
+        jail.enter(bounds, required=required)
+    except jail.JailFailed as error:
+        header, payload = _receive(connection)
+        del payload
+        protocol.send(connection, {"id": header["id"], "error": "jail", "reason": reason(error)})
+        return
+    _use_all_cores()
+    sys.modules["__main__"] = types.ModuleType(
+        "__main__"
+    )  # what a pickle of a script's own class would find is not ours
+    with contextlib.suppress(EOFError, ConnectionError):  # the app is done with this model
         _serve(connection)
 
 
 def _serve(connection: socket.socket) -> None:
     model: adapters.Adapter | None = None
     while True:
-        try:
-            header, size = protocol.receive_header(connection)
-            payload = bytearray(size)
-            protocol.receive_into(connection, memoryview(payload))
-        except EOFError:
-            return
+        header, payload = _receive(connection)
         answer: protocol.Header
-        values: protocol.Bytes = b""
+        parts: Sequence[protocol.Bytes] = ()
         try:
             if model is None:
                 model = adapters.load(header["format"], bytes(payload), header["options"])
                 answer = {"signature": model.describe().as_json()}
+            elif header["op"] == "refit":
+                model = _refitted(model, header, payload)
+                answer = {"signature": model.describe().as_json(), "arrays": []}
             else:
-                answer, values = _predict(model, header, payload)
-        except Exception as error:  # noqa: BLE001 -- whatever a model or its library raises is an answer
+                answer, parts = arrays.pack(OPERATIONS[header["op"]](model, header, payload))
+        except BaseException as error:  # noqa: BLE001 -- whatever a model or its library raises is an answer
             answer = _failure(error, loading=model is None)
-        protocol.send(connection, {**answer, "id": header["id"]}, values)
+        protocol.send(connection, {**answer, "id": header["id"]}, parts)
 
 
-def _predict(
-    model: adapters.Adapter, header: protocol.Header, payload: bytearray
-) -> tuple[protocol.Header, protocol.Bytes]:
+def _receive(connection: socket.socket) -> tuple[protocol.Header, bytearray]:
+    header, size = protocol.receive_header(connection)
+    payload = bytearray(size)
+    protocol.receive_into(connection, memoryview(payload))
+    return header, payload
+
+
+def _thread_lock(_: object) -> Any:
+    return threading.Lock()
+
+
+def _use_all_cores() -> None:
+    """Let linear algebra use threads again, which the zygote does without, and joblib threads instead of processes."""
+    if "joblib" in sys.modules:
+        sys.modules["joblib"].parallel_config(backend="threading")
+        # A pool of threads asks for a lock between processes, which is a file; there are no other processes here.
+        multiprocessing.context.BaseContext.Lock = _thread_lock  # type: ignore[method-assign, assignment]
+    if "threadpoolctl" in sys.modules:
+        cores = int(os.environ.get("OMP_NUM_THREADS", "1"))
+        sys.modules["threadpoolctl"].threadpool_limits(cores, user_api="blas")
+
+
+def _predict(model: adapters.Adapter, options: protocol.Header, payload: bytearray) -> Mapping[str, arrays.Array]:
     import numpy as np
     import pyarrow as pa
 
     batch = pa.ipc.open_stream(pa.py_buffer(payload)).read_next_batch()
-    values = np.ascontiguousarray(model.predict(batch, raw=header["raw"]), dtype="<f8")
-    return {"shape": list(values.shape)}, values.data.cast("B") if values.size else b""
+    return {"values": np.asarray(model.predict(batch, raw=options["raw"]), dtype="<f8")}
 
 
-def _failure(error: Exception, *, loading: bool) -> dict[str, Any]:
+def _structure(model: adapters.Adapter, options: protocol.Header, _: bytearray) -> Mapping[str, arrays.Array]:
+    return adapters.structure(model, options["kind"])
+
+
+def _refitted(model: adapters.Adapter, options: protocol.Header, payload: bytearray) -> adapters.Adapter:
+    """Return the model fitted anew on a batch whose last columns are the target and, if it says so, the weights."""
+    import pyarrow as pa
+
+    batch = pa.ipc.open_stream(pa.py_buffer(payload)).read_next_batch()
+    width = batch.num_columns - (2 if options["weighted"] else 1)
+    weights = batch.column(width + 1).to_numpy() if options["weighted"] else None
+    return adapters.refit(model, batch.select(list(range(width))), batch.column(width), weights)
+
+
+#: What a loaded model can be asked: each takes the request's header and payload and returns named arrays.
+OPERATIONS = {"predict": _predict, "structure": _structure}
+
+
+def _failure(error: BaseException, *, loading: bool) -> dict[str, Any]:
     if isinstance(error, adapters.Untrusted):
         return {"error": "untrusted", "types": list(error.types)}
     if isinstance(error, adapters.WrongTask):
         return {"error": "task", "task": error.task, "outputs": error.outputs}
+    if isinstance(error, adapters.OtherVersion):
+        return {"error": "version", "reason": error.found, "remedy": error.remedy}
+    if isinstance(error, adapters.Unavailable):
+        return {"error": "unavailable", "reason": reason(error)}
     return {"error": "unreadable" if loading else "raised", "reason": reason(error)}
 
 
@@ -76,7 +143,7 @@ def reason(error: BaseException) -> str:
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = re.sub(r"^\[[\d:]+\] \S+:\d+:\s*", "", lines[0]) if lines else ""
-    if not isinstance(error, adapters.ColumnError | adapters.Refused):
+    if not isinstance(error, adapters.ColumnError | adapters.Refused | adapters.Unavailable):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return text if len(text) <= MAX_REASON else text[: MAX_REASON - 1] + "…"
 

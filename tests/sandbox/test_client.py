@@ -39,8 +39,9 @@ def double() -> Iterator[JailedModel]:
 def reap(model: JailedModel) -> None:
     pid = model.pid
     assert pid is not None
+    process = psutil.Process(pid)
     os.kill(pid, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(pid)])
+    psutil.wait_procs([process])
 
 
 def test_a_worker_killed_between_calls_is_started_again(double: JailedModel) -> None:
@@ -242,12 +243,15 @@ def test_a_model_that_raises_is_one_line_and_stays_alive() -> None:
 @pytest.mark.parametrize(
     ("answer", "size"),
     [
-        ({"shape": "many"}, 8),
-        ({"shape": [1, 1.5]}, 8),
-        ({"shape": [1]}, 8_000_000_000),
-        ({"id": 0, "shape": [1]}, 8),
-        ({"shape": [1, 99_999]}, 8 * 99_999),
-        ({"shape": [-1]}, 8),
+        ({"arrays": "many"}, 8),
+        ({"arrays": [["values", "<f8", [1, 1.5]]]}, 8),
+        ({"arrays": [["values", "<f8", [1]]]}, 8_000_000_000),
+        ({"arrays": [["values", "<i8", [1]]]}, 8),
+        ({"arrays": [["other", "<f8", [1]]]}, 8),
+        ({"id": 0, "arrays": [["values", "<f8", [1]]]}, 8),
+        ({"arrays": [["values", "<f8", [1, 99_999]]]}, 8 * 99_999),
+        ({"arrays": [["values", "<f8", [-1]]]}, 8),
+        ({"arrays": []}, 0),
         ({}, 0),
     ],
 )
@@ -258,7 +262,7 @@ def test_an_answer_off_the_protocol_ends_the_worker(
     receive = protocol.receive_header
 
     def forged(*args: Any) -> tuple[dict[str, Any], int]:
-        return {"id": receive(*args)[0]["id"], **answer}, size
+        return {"id": receive(*args)[0]["id"], "arrays": None, **answer}, size
 
     with monkeypatch.context() as patch:
         patch.setattr(protocol, "receive_header", forged)
