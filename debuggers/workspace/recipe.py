@@ -20,6 +20,7 @@ from debuggers.task import Task
 
 Put = Callable[[bytes], str]
 Get = Callable[[str], bytes]
+PROGRAM = 3  # the tier of pickles and their like
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,10 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Source:
-    """A model's file before it is kept: its content, and what the person said about it."""
+    """A model's file before it is kept: its content, and the task that the person said."""
 
     content: bytes
     task: Task | None = None
-    consent: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,8 @@ def write(origin: Origin, put: Put) -> Recipe:
         if found is None:
             return None
         source = origin.sources[role]
-        return ModelFile(put(source.content), found.name, source.task, source.consent)
+        consent = found.signature.tier == PROGRAM  # it would not be loaded without
+        return ModelFile(put(source.content), found.name, source.task, consent)
 
     return Recipe(
         name=files.name,
@@ -136,8 +137,8 @@ def write(origin: Origin, put: Put) -> Recipe:
     )
 
 
-def read(recipe: Recipe, get: Get) -> Files:
-    """Return the files of a recipe, models loaded into workers.
+def read(recipe: Recipe, get: Get, owner: str) -> Files:
+    """Return the files of a recipe, models loaded into workers that count as `owner`'s.
 
     Raises
     ------
@@ -149,9 +150,9 @@ def read(recipe: Recipe, get: Get) -> Files:
     return Files(
         name=recipe.name,
         test=_read_table(recipe.test, get),
-        model=_read_model(recipe.model, get),
+        model=_read_model(recipe.model, get, owner),
         train=None if recipe.train is None else _read_table(recipe.train, get),
-        benchmark=_read_model(recipe.benchmark, get),
+        benchmark=_read_model(recipe.benchmark, get, owner),
     )
 
 
@@ -167,5 +168,7 @@ def _read_table(part: TableFile, get: Get) -> Table:
     return Table(part.name, frame, part.schema, ReadOptions(), part.notes, part.format)
 
 
-def _read_model(part: ModelFile | None, get: Get) -> Model | None:
-    return None if part is None else load_model(get(part.file), part.name, task=part.task)
+def _read_model(part: ModelFile | None, get: Get, owner: str) -> Model | None:
+    if part is None:
+        return None
+    return load_model(get(part.file), part.name, task=part.task, consent=part.consent, owner=owner)

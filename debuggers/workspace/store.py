@@ -218,7 +218,7 @@ class Workspace:
         try:
             written: recipe.Recipe = codec.decode(rows[0]["recipe"])
             report(0.1, "Reading the saved files")
-            files = recipe.read(written, self._files.get)
+            files = recipe.read(written, self._files.get, owner=token)
         except (codec.Damaged, WrongContent, OSError, ValueError, pa.ArrowException) as error:
             log.warning("saved work %s cannot be read: %s", fingerprint[:12], type(error).__name__)
             raise DamagedWork(name, "its files are gone or were changed") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import sqlite3
 import subprocess
 import sys
@@ -307,6 +308,20 @@ def test_a_model_that_needs_its_task_said_comes_back(workspace: Workspace, tmp_p
     table = read_files(None, tmp_path / "t.csv").test
     files = Files("m", table, load_model(content, "m.onnx", task=Task.BINARY))
     origin = Origin(files, Roles(target="y", task=Task.BINARY), {"model": Source(content, Task.BINARY)})
+    subject = files.understand(origin.roles).subject
+    assert subject is not None
+    workspace.save("a", "me", subject, origin)
+    np.testing.assert_array_equal(workspace.open("a").scores, subject.scores)
+
+
+def test_a_program_that_a_person_consented_to_comes_back(workspace: Workspace, tmp_path: Path) -> None:
+    X = pd.DataFrame({"a": np.linspace(-1, 1, 60), "b": np.zeros(60)})
+    y = (X["a"] > 0).astype(int)
+    content = pickle.dumps(LogisticRegression().fit(X, y))
+    X.assign(y=y).to_csv(tmp_path / "t.csv", index=False)
+    table = read_files(None, tmp_path / "t.csv").test
+    files = Files("m", table, load_model(content, "m.pkl", consent=True))
+    origin = Origin(files, Roles(target="y"), {"model": Source(content)})
     subject = files.understand(origin.roles).subject
     assert subject is not None
     workspace.save("a", "me", subject, origin)
