@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from components import state
+from components.services import chosen_service, connected
 from debuggers.data.options import ReadOptions
 from debuggers.data.reading import Table, read_table
 from debuggers.data.schema import Kind, apply_schema, infer_schema
@@ -93,7 +94,9 @@ def drafted_model(role: str, task: Task | None, *, consent: bool) -> Model | Inp
     consent : bool
         Whether the person said that this file may run if it is a program.
     """
-    upload, owner = draft().uploads.get(role), draft().owner
+    upload, owner, service = draft().uploads.get(role), draft().owner, chosen_service(role)
+    if service is not None:
+        return draft().get(role, (service, task), lambda: connected(service, task))
     if upload is None:
         return None
 

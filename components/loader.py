@@ -7,6 +7,7 @@ import streamlit as st
 from components import state
 from components.compute import desk, finish, show_failure, wait
 from components.saving import DEMO_PREFIX, day, workspace
+from components.services import secrets
 from components.text import literal
 from debuggers.data.demos import all_demos, load_demo
 from debuggers.errors import InputError
@@ -30,9 +31,9 @@ def open_link() -> None:
 
 def _open_saved(token: str) -> None:
     """Open saved work; what cannot be opened is taken out of the link, so that the page goes on without it."""
-    key = ("saved", token)
+    key, known = ("saved", token), secrets()
     try:
-        state.keep_saved(token, finish(key, lambda: workspace().open(token), "Opening saved work"))
+        state.keep_saved(token, finish(key, lambda: workspace().open(token, known), "Opening saved work"))
     except KeyError:
         _leave(
             "This link leads to a subject that the server no longer holds: load its files again or ask for a new link."

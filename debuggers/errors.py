@@ -523,3 +523,15 @@ class BadVariable(InputError):
 
     def __str__(self) -> str:
         return f"{self.variable} cannot be {self.value!r}: expected {self.expected}."
+
+
+@dataclass(eq=False)
+class ServiceProblem(InputError):
+    """A prediction service that cannot be asked."""
+
+    url: str
+    reason: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"The service {quoted(self.url, 100)} cannot be used ({self.reason}): {self.remedy}."

@@ -16,6 +16,8 @@ from debuggers.matching import Roles
 from debuggers.models.load import load_model
 from debuggers.models.model import Model
 from debuggers.opening import Files
+from debuggers.services.address import policy
+from debuggers.services.service_model import Secret, Service, ServiceModel, connect
 from debuggers.task import Task
 
 Put = Callable[[bytes], str]
@@ -73,15 +75,15 @@ class Recipe:
     name: str
     roles: Roles
     test: TableFile
-    model: ModelFile | None = None
+    model: ModelFile | Service | None = None
     train: TableFile | None = None
-    benchmark: ModelFile | None = None
+    benchmark: ModelFile | Service | None = None
 
     @property
     def files(self) -> dict[str, str]:
         """Names in the store of files, by role."""
         parts = {"test": self.test, "model": self.model, "train": self.train, "benchmark": self.benchmark}
-        return {role: part.file for role, part in parts.items() if part is not None}
+        return {role: part.file for role, part in parts.items() if isinstance(part, ModelFile | TableFile)}
 
 
 @dataclass(frozen=True)
@@ -120,9 +122,11 @@ def write(origin: Origin, put: Put) -> Recipe:
     """
     files = origin.files
 
-    def model(role: str, found: Model | None) -> ModelFile | None:
+    def model(role: str, found: Model | None) -> ModelFile | Service | None:
         if found is None:
             return None
+        if isinstance(found, ServiceModel):
+            return found.service
         source = origin.sources[role]
         consent = found.signature.tier == PROGRAM  # it would not be loaded without
         return ModelFile(put(source.content), found.name, source.task, consent)
@@ -137,8 +141,8 @@ def write(origin: Origin, put: Put) -> Recipe:
     )
 
 
-def read(recipe: Recipe, get: Get, owner: str) -> Files:
-    """Return the files of a recipe, models loaded into workers that count as `owner`'s.
+def read(recipe: Recipe, get: Get, owner: str, secrets: Mapping[str, Secret]) -> Files:
+    """Return the files of a recipe, models loaded into workers that count as `owner`'s, services asked again.
 
     Raises
     ------
@@ -150,9 +154,9 @@ def read(recipe: Recipe, get: Get, owner: str) -> Files:
     return Files(
         name=recipe.name,
         test=_read_table(recipe.test, get),
-        model=_read_model(recipe.model, get, owner),
+        model=_read_model(recipe.model, get, owner, secrets),
         train=None if recipe.train is None else _read_table(recipe.train, get),
-        benchmark=_read_model(recipe.benchmark, get, owner),
+        benchmark=_read_model(recipe.benchmark, get, owner, secrets),
     )
 
 
@@ -168,7 +172,9 @@ def _read_table(part: TableFile, get: Get) -> Table:
     return Table(part.name, frame, part.schema, ReadOptions(), part.notes, part.format)
 
 
-def _read_model(part: ModelFile | None, get: Get, owner: str) -> Model | None:
+def _read_model(part: ModelFile | Service | None, get: Get, owner: str, secrets: Mapping[str, Secret]) -> Model | None:
     if part is None:
         return None
+    if isinstance(part, Service):
+        return connect(part, allowed=policy(), secrets=secrets)
     return load_model(get(part.file), part.name, task=part.task, consent=part.consent, owner=owner)

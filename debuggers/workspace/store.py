@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from debuggers.errors import BadVariable, DamagedWork, NotSaved, UnusableHome
 from debuggers.execution import report
+from debuggers.services.service_model import Secret
 from debuggers.subject import Subject
 from debuggers.workspace import codec, recipe
 from debuggers.workspace.annotations import Annotations, forget
@@ -24,6 +25,7 @@ log = logging.getLogger("faultline")
 DAY = 86_400.0
 TOUCH_SECONDS = 600.0
 GIGABYTE = 2**30
+NO_SECRETS: Mapping[str, Secret] = {}
 
 
 @dataclass(frozen=True)
@@ -201,8 +203,8 @@ class Workspace:
         query = "SELECT severity, count(*) AS n FROM finding WHERE scope = ? GROUP BY severity"
         return {row["severity"]: row["n"] for row in self._database.rows(query, scope)}
 
-    def open(self, token: str) -> Subject:
-        """Return a saved subject, its models loaded again.
+    def open(self, token: str, secrets: Mapping[str, Secret] = NO_SECRETS) -> Subject:
+        """Return a saved subject, its models loaded again; `secrets` are those of services.
 
         Raises
         ------
@@ -218,7 +220,7 @@ class Workspace:
         try:
             written: recipe.Recipe = codec.decode(rows[0]["recipe"])
             report(0.1, "Reading the saved files")
-            files = recipe.read(written, self._files.get, owner=token)
+            files = recipe.read(written, self._files.get, token, secrets)
         except (codec.Damaged, WrongContent, OSError, ValueError, pa.ArrowException) as error:
             log.warning("saved work %s cannot be read: %s", fingerprint[:12], type(error).__name__)
             raise DamagedWork(name, "its files are gone or were changed") from error
