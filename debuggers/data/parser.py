@@ -2,15 +2,16 @@
 
 It is run by `debuggers.data.reading` as ``python -m debuggers.data.parser IN OUT`` with two inherited file descriptors
 (the file, and an unnamed temporary file for the table) and a request as JSON on standard input; it replies with JSON on
-standard output. Bytes of strangers crash parsers and exhaust memory; here that ends this process and no other.
+standard output. Bytes of strangers crash parsers and exhaust memory; here that ends this process and no other, and as
+far as the kernel allows it is jailed as a model is.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import mmap
 import os
-import resource
 import sys
 import traceback
 from dataclasses import asdict
@@ -21,8 +22,10 @@ import pyarrow as pa
 from debuggers.data.options import Limits, ReadOptions, megabytes
 from debuggers.data.parsed import Parsed
 from debuggers.data.recognise import Bytes, Format, recognise
-from debuggers.data.unpack import unpack
+from debuggers.data.unpack import open_scratch, unpack
 from debuggers.errors import InputError, TooLarge, UnreadableTable
+from debuggers.sandbox import jail
+from debuggers.sandbox.process import cores
 
 
 def parse(data: Bytes, name: str, options: ReadOptions, limits: Limits) -> tuple[Parsed, dict[str, Any]]:
@@ -64,12 +67,12 @@ def parse(data: Bytes, name: str, options: ReadOptions, limits: Limits) -> tuple
     return parsed, about
 
 
-def _limit(limits: Limits) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+def _enter_jail(limits: Limits) -> None:
+    """Give up everything but the files that are open, before the first byte of the table is read."""
+    open_scratch()
     # The table as Arrow may be a little larger than the text that it came from.
     size = 2 * limits.unpacked + (1 << 20)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    jail.enter(jail.Bounds(limits.memory, cores() * math.ceil(limits.seconds), size), required=False)
 
 
 def _answer(request: dict[str, Any], source: int, target: int) -> dict[str, Any]:
@@ -96,7 +99,7 @@ def main() -> None:
     """Serve one request and end."""
     source, target = int(sys.argv[1]), int(sys.argv[2])
     request = json.load(sys.stdin)
-    _limit(Limits(**request["limits"]))
+    _enter_jail(Limits(**request["limits"]))
     json.dump(_answer(request, source, target), sys.stdout)
     sys.stdout.flush()
     # What was read is still mapped and held by other objects; the end of the process frees it at once.

@@ -189,7 +189,8 @@ def _parse(file: IO[bytes], output: IO[bytes], name: str, options: ReadOptions, 
 def _environment() -> dict[str, str]:
     kept = {key: os.environ[key] for key in ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV") if key in os.environ}
     # Arrow's own allocators reserve address space by the gigabyte, which the limit on it would count.
-    return {**kept, "LC_ALL": "C.UTF-8", "ARROW_DEFAULT_MEMORY_POOL": "system"}
+    alone = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}  # until it is jailed
+    return {**kept, **alone, "LC_ALL": "C.UTF-8", "ARROW_DEFAULT_MEMORY_POOL": "system"}
 
 
 def _reply(reply: IO[bytes], log: IO[bytes], status: int, name: str) -> dict[str, Any]:

@@ -157,7 +157,7 @@ def table(batch: pa.RecordBatch, names: list[str] | None) -> Any:
         if any(_is_text(column.type) for column in batch.columns):
             return np.stack([np.array(column.to_pylist(), dtype=object) for column in batch.columns], axis=1)
         return columns.matrix(batch)
-    return batch.rename_columns(names).to_pandas()
+    return batch.rename_columns(names).to_pandas(use_threads=False)
 
 
 def _is_text(kind: pa.DataType) -> bool:

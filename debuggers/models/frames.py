@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-BLOCK_ROWS = 16_384
+BLOCK_ROWS = 32_768
 BLOCK_CELLS = 4_000_000
 
 

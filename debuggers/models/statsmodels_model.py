@@ -53,7 +53,7 @@ class StatsmodelsModel:
 
     def predict(self, batch: pa.RecordBatch, *, raw: bool) -> Floats:
         """Return probabilities, means, or the linear predictor where there is one."""
-        X = batch.to_pandas() if self._formula else self._design(batch)
+        X = batch.to_pandas(use_threads=False) if self._formula else self._design(batch)
         if raw and self._declared is not Task.MULTICLASS:
             return outputs.flat(self._linear(X))
         values = outputs.flat(self._results.predict(X))

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from debuggers import errors
 from debuggers.models.adapter import libraries
-from debuggers.sandbox import arrays, jail, process, protocol, quotas
+from debuggers.sandbox import arrays, jail, memory, process, protocol, quotas
 from debuggers.sandbox.protocol import Deadline, Header
 
 Floats = npt.NDArray[np.float64]
@@ -162,7 +162,8 @@ class Worker:
     def predict(self, blocks: Iterable[pa.RecordBatch], rows: int, *, raw: bool) -> Floats:
         """Return the model's output for `rows` rows that come in blocks, of shape (rows,) or (rows, k).
 
-        The lock is taken per block, so that a single row need not wait for a million others.
+        The lock is taken per block, so that a single row need not wait for a million others. While the worker computes
+        on a block, the next one is made.
 
         Raises
         ------
@@ -171,11 +172,18 @@ class Worker:
         """
         out: Floats | None = None
         start = 0
-        for block in blocks:
+        remaining = iter(blocks)
+        block = next(remaining, None)
+        while block is not None:
             stop = start + block.num_rows
             with self._turn():
-                out = self._predict_block(block, rows, out, slice(start, stop), raw=raw)
-            start = stop
+                found = self._running()
+                until = Deadline(self.limits.predict)
+                with self._failures(found, "predict", self.limits.predict):
+                    found.send_block({"op": "predict", "raw": raw}, block, until)
+                    following = next(remaining, None)
+                    out = self._receive_block(found, slice(start, stop), rows, out, until)
+            start, block = stop, following
         assert out is not None
         return out
 
@@ -241,21 +249,16 @@ class Worker:
             answer = arrays.receive(specs, lambda view: found.receive_into(view, until))
             return header, {**answer, **arrays.texts(header)}
 
-    def _predict_block(
-        self, block: pa.RecordBatch, rows: int, out: Floats | None, where: slice, *, raw: bool
-    ) -> Floats:
-        found = self._running()
-        until = Deadline(self.limits.predict)
-        with self._failures(found, "predict", self.limits.predict):
-            header, size = found.ask({"op": "predict", "raw": raw}, [stream(block)], until)
-            if "error" in header:
-                raise self._error(header)
-            shape = self._shape(header, size, block.num_rows)
-            if out is None:
-                out = np.empty((rows, *shape[1:]))
-            if out.shape[1:] != shape[1:]:
-                raise errors.BadModelOutput(self.name, f"blocks of rows have shapes {out.shape[1:]} and {shape[1:]}")
-            found.receive_into(out[where].data.cast("B"), until)
+    def _receive_block(self, found: _Connected, where: slice, rows: int, out: Floats | None, until: Deadline) -> Floats:
+        header, size = found.answer(until)
+        if "error" in header:
+            raise self._error(header)
+        shape = self._shape(header, size, where.stop - where.start)
+        if out is None:
+            out = np.empty((rows, *shape[1:]))
+        if out.shape[1:] != shape[1:]:
+            raise errors.BadModelOutput(self.name, f"blocks of rows have shapes {out.shape[1:]} and {shape[1:]}")
+        found.receive_into(out[where].data.cast("B"), until)
         return out
 
     def _shape(self, header: Header, size: int, rows: int) -> tuple[int, ...]:
@@ -336,13 +339,18 @@ class _Connected:
     def __init__(self, how: process.Start, until: Deadline) -> None:
         self.signature: Header = {}
         self._requests = 0
+        self._slots = memory.Slots() if process.has_zygotes() else None
         self._socket, theirs = socket.socketpair()
-        with theirs:
-            try:
-                self._process = process.start(how, theirs, until)
-            except BaseException:
-                self._socket.close()
-                raise
+        readable = self._slots.open_for_reading() if self._slots else []
+        try:
+            self._process = process.start(how, theirs, until, readable)
+        except BaseException:
+            self._socket.close()
+            raise
+        finally:
+            theirs.close()
+            for descriptor in readable:
+                os.close(descriptor)
         self._shared = _resident(self._process.pid)
         self.end = weakref.finalize(self, _end, os.getpid(), self._process, self._socket)
 
@@ -368,6 +376,21 @@ class _Connected:
     def ask(self, header: Mapping[str, Any], payload: Sequence[protocol.Bytes], until: Deadline) -> tuple[Header, int]:
         self._requests += 1
         protocol.send(self._socket, {**header, "id": self._requests}, payload, until)
+        return self.answer(until)
+
+    def send_block(self, header: Mapping[str, Any], block: pa.RecordBatch, until: Deadline) -> None:
+        """Send a request about a block of rows, through memory where there is some."""
+        self._requests += 1
+        payload = []
+        if self._slots is None:
+            payload = [stream(block)]
+        else:
+            slot = self._requests % memory.SLOTS
+            header = {**header, "slot": slot, "size": self._slots.write(slot, block)}
+        protocol.send(self._socket, {**header, "id": self._requests}, payload, until)
+
+    def answer(self, until: Deadline) -> tuple[Header, int]:
+        """Return the answer's header and the length of its payload."""
         answer, size = protocol.receive_header(self._socket, until)
         if answer.get("id") != self._requests:
             raise protocol.ProtocolError("the answer to another question")

@@ -28,7 +28,7 @@ _RESERVE = 8 << 30  # address space beyond the data: libraries, and what allocat
 # Where the C library, the loader and scikit-learn look: number of processors, memory, time zones.
 _SYSTEM = (
     "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/zoneinfo", "/etc/ld.so.cache",
-    "/etc/localtime", "/dev/urandom", "/dev/null", "/proc/self", "/proc/cpuinfo", "/proc/meminfo",
+    "/etc/localtime", "/etc/mime.types", "/dev/urandom", "/dev/null", "/proc/self", "/proc/cpuinfo", "/proc/meminfo",
     "/sys/devices/system/cpu", "/sys/fs/cgroup/cpu.max", "/sys/fs/cgroup/cpu",
 )  # fmt: skip
 
@@ -143,8 +143,7 @@ def enter(bounds: Bounds, *, required: bool) -> None:
         _drop_capabilities()
         _prctl(_PR_SET_DUMPABLE, 0)
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-        if offered.landlock:
-            _single_threaded()
+        if offered.landlock and _is_single_threaded(required=required):
             landlock.restrict(readable())
         if offered.seccomp:
             seccomp.install()
@@ -206,7 +205,15 @@ def _prctl(option: int, value: int) -> None:
         raise OSError(ctypes.get_errno(), f"prctl({option}) fails")
 
 
-def _single_threaded() -> None:
+def _is_single_threaded(*, required: bool) -> bool:
+    """Return whether no other thread runs, which would keep its rights.
+
+    Raises
+    ------
+    ValueError
+        One does, and the whole jail is required.
+    """
     threads = len(list(Path("/proc/self/task").iterdir()))
-    if threads != 1:  # those that run already would keep their rights
+    if required and threads != 1:
         raise ValueError(f"{threads} threads run already")
+    return threads == 1

@@ -64,8 +64,13 @@ class Process(Protocol):
         """End it, and wait until it is gone."""
 
 
-def start(how: Start, theirs: socket.socket, until: Deadline) -> Process:
+def start(how: Start, theirs: socket.socket, until: Deadline, slots: Sequence[int] = ()) -> Process:
     """Start a worker that serves `theirs`, which this process may close afterwards.
+
+    Parameters
+    ----------
+    slots : sequence of int
+        Descriptors of the memory that it reads; only a forked worker has them.
 
     Raises
     ------
@@ -75,9 +80,9 @@ def start(how: Start, theirs: socket.socket, until: Deadline) -> Process:
     if not has_zygotes():
         return Spawned(_spawner(os.getpid()).submit(_spawn_worker, how, theirs).result())
     try:
-        return zygote(how.family).fork(how, theirs, until)
+        return zygote(how.family).fork(how, theirs, until, slots)
     except (EOFError, ConnectionError):  # it has died since the last worker; a new one is made once
-        return zygote(how.family).fork(how, theirs, until)
+        return zygote(how.family).fork(how, theirs, until, slots)
 
 
 def warm(how: Start) -> None:
@@ -144,7 +149,7 @@ class Zygote:
         """Whether it can be asked."""
         return self.end.alive and self._popen.poll() is None
 
-    def fork(self, how: Start, theirs: socket.socket, until: Deadline) -> Process:
+    def fork(self, how: Start, theirs: socket.socket, until: Deadline, slots: Sequence[int] = ()) -> Process:
         """Return a new worker.
 
         Raises
@@ -152,7 +157,7 @@ class Zygote:
         EOFError, OSError, TimeoutError
             The zygote died, or does not answer in time; it is ended then.
         """
-        message, descriptors = self._ask(how, [theirs.fileno()], until)
+        message, descriptors = self._ask(how, [theirs.fileno(), *slots], until)
         pid = json.loads(message)["pid"]
         return Forked(pid, descriptors[0])
 

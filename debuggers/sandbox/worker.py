@@ -7,6 +7,7 @@ until the socket closes. It has a clean environment and no standard streams, so 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import multiprocessing.context
 import os
@@ -19,9 +20,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from debuggers.models import adapter as adapters
-from debuggers.sandbox import arrays, jail, protocol
+from debuggers.sandbox import arrays, jail, memory, protocol
 
 MAX_REASON = 200
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of the C library's allocator
+_KEPT = 32 << 20  # bytes; what a block of rows needs at once
 
 
 def main() -> None:
@@ -36,8 +39,14 @@ def main() -> None:
         run(connection, jail.Bounds(**how["bounds"]), required=how["required"])
 
 
-def run(connection: socket.socket, bounds: jail.Bounds, *, required: bool) -> None:
-    """Enter the jail and serve; without the jail that is required, say so to the first request and end."""
+def run(connection: socket.socket, bounds: jail.Bounds, *, required: bool, slots: Sequence[int] = ()) -> None:
+    """Enter the jail and serve; without the jail that is required, say so to the first request and end.
+
+    Parameters
+    ----------
+    slots : sequence of int
+        Descriptors of the memory through which blocks of rows come; without, they come through the socket.
+    """
     try:
         jail.enter(bounds, required=required)
     except jail.JailFailed as error:
@@ -45,15 +54,16 @@ def run(connection: socket.socket, bounds: jail.Bounds, *, required: bool) -> No
         del payload
         protocol.send(connection, {"id": header["id"], "error": "jail", "reason": reason(error)})
         return
+    _keep_freed_memory()
     _use_all_cores()
     sys.modules["__main__"] = types.ModuleType(
         "__main__"
     )  # what a pickle of a script's own class would find is not ours
     with contextlib.suppress(EOFError, ConnectionError):  # the app is done with this model
-        _serve(connection)
+        _serve(connection, memory.View(slots))
 
 
-def _serve(connection: socket.socket) -> None:
+def _serve(connection: socket.socket, view: memory.View) -> None:
     model: adapters.Adapter | None = None
     while True:
         header, payload = _receive(connection)
@@ -67,7 +77,8 @@ def _serve(connection: socket.socket) -> None:
                 model = _refitted(model, header, payload)
                 answer = {"signature": model.describe().as_json(), "arrays": []}
             else:
-                answer, parts = arrays.pack(OPERATIONS[header["op"]](model, header, payload))
+                data = view.read(header["slot"], header["size"]) if "slot" in header else payload
+                answer, parts = arrays.pack(OPERATIONS[header["op"]](model, header, data))
         except BaseException as error:  # noqa: BLE001 -- whatever a model or its library raises is an answer
             answer = _failure(error, loading=model is None)
         protocol.send(connection, {**answer, "id": header["id"]}, parts)
@@ -84,6 +95,15 @@ def _thread_lock(_: object) -> Any:
     return threading.Lock()
 
 
+def _keep_freed_memory() -> None:
+    """Use the memory of one block for the next, instead of asking the kernel for it again: a fourth of the time."""
+    if sys.platform.startswith("linux"):
+        libc = ctypes.CDLL(None)
+        if hasattr(libc, "mallopt"):
+            libc.mallopt(_MMAP_THRESHOLD, _KEPT)
+            libc.mallopt(_TRIM_THRESHOLD, 2 * _KEPT)
+
+
 def _use_all_cores() -> None:
     """Let linear algebra use threads again, which the zygote does without, and joblib threads instead of processes."""
     if "joblib" in sys.modules:
@@ -95,7 +115,7 @@ def _use_all_cores() -> None:
         sys.modules["threadpoolctl"].threadpool_limits(cores, user_api="blas")
 
 
-def _predict(model: adapters.Adapter, options: protocol.Header, payload: bytearray) -> Mapping[str, arrays.Array]:
+def _predict(model: adapters.Adapter, options: protocol.Header, payload: protocol.Bytes) -> Mapping[str, arrays.Array]:
     import numpy as np
     import pyarrow as pa
 
@@ -103,7 +123,7 @@ def _predict(model: adapters.Adapter, options: protocol.Header, payload: bytearr
     return {"values": np.asarray(model.predict(batch, raw=options["raw"]), dtype="<f8")}
 
 
-def _structure(model: adapters.Adapter, options: protocol.Header, _: bytearray) -> Mapping[str, arrays.Array]:
+def _structure(model: adapters.Adapter, options: protocol.Header, _: protocol.Bytes) -> Mapping[str, arrays.Array]:
     return adapters.structure(model, options["kind"])
 
 

@@ -8,6 +8,7 @@ jail before it reads its model, and is there in milliseconds instead of seconds.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gc
 import importlib
 import json
@@ -22,6 +23,7 @@ from debuggers.models.adapter import without
 from debuggers.sandbox import jail, worker
 
 MAX_MESSAGE = 1 << 16
+MAX_DESCRIPTORS = 8
 
 
 def main() -> None:
@@ -35,7 +37,7 @@ def main() -> None:
 def serve(control: socket.socket) -> None:
     """Import what a request names and fork a worker for the socket that comes with it."""
     while True:
-        message, descriptors, _, _ = socket.recv_fds(control, MAX_MESSAGE, 1)
+        message, descriptors, _, _ = socket.recv_fds(control, MAX_MESSAGE, MAX_DESCRIPTORS)
         if not message:
             return
         request = json.loads(message)
@@ -46,8 +48,9 @@ def serve(control: socket.socket) -> None:
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            become_worker(descriptors[0], parent, request)
-        os.close(descriptors[0])
+            become_worker(descriptors, parent, request)
+        for descriptor in descriptors:
+            os.close(descriptor)
         watch = os.pidfd_open(pid)
         socket.send_fds(control, [json.dumps({"pid": pid}).encode()], [watch])
         os.close(watch)
@@ -68,19 +71,28 @@ def load(modules: Sequence[str], absent: Sequence[str]) -> None:
     gc.freeze()  # what is here is never collected again, so that its memory stays shared
 
 
-def become_worker(descriptor: int, parent: int, request: dict[str, Any]) -> None:
-    """Turn this fork into a worker; it never returns."""
+def become_worker(descriptors: Sequence[int], parent: int, request: dict[str, Any]) -> None:
+    """Turn this fork into a worker that has a socket, memory to read, and no other descriptors; it never returns."""
     status = 1
     try:
         jail.follow(parent)
-        os.closerange(3, descriptor)
-        os.closerange(descriptor + 1, 1 << 20)
+        end = keep_only(descriptors)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        with socket.socket(fileno=descriptor) as connection:
-            worker.run(connection, jail.Bounds(**request["bounds"]), required=request["required"])
+        with socket.socket(fileno=3) as connection:
+            worker.run(connection, jail.Bounds(**request["bounds"]), required=request["required"], slots=range(4, end))
         status = 0
     finally:
         os._exit(status)  # without what a model may have registered to run at exit
+
+
+def keep_only(descriptors: Sequence[int]) -> int:
+    """Make these the descriptors from 3 on, in their order, close all others, and return the first that is free."""
+    high = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, 1000) for descriptor in descriptors]
+    for place, descriptor in enumerate(high, 3):
+        os.dup2(descriptor, place)
+    end = 3 + len(high)
+    os.closerange(end, 1 << 20)
+    return end
 
 
 if __name__ == "__main__":

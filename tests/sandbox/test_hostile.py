@@ -23,7 +23,7 @@ import pytest
 
 from debuggers import errors
 from debuggers.models.load import JailedModel, load_model
-from debuggers.sandbox import jail
+from debuggers.sandbox import jail, memory
 from debuggers.sandbox.client import Limits
 from debuggers.task import Task
 from tests.models import graphs
@@ -186,7 +186,7 @@ def test_a_worker_inherits_no_descriptor_and_no_environment(outside: Outside) ->
     code = "raise ValueError(sorted(int(f) for f in os.listdir('/proc/self/fd'))[:-1], sorted(os.environ))"
     said = sentence(on_load(code))
     listed = said.partition("ValueError: ([")[2].partition("]")[0].split(", ")
-    assert len(listed) == 4, said  # the standard three, which lead nowhere, and the socket
+    assert len(listed) == 4 + memory.SLOTS, said  # the standard three, which lead nowhere, the socket, and input
     assert "SECRET" not in said
 
 
