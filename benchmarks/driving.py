@@ -23,11 +23,11 @@ SHARED = Path(os.environ.get("FAULTLINE_SHARED", ROOT.parent / "shared"))
 
 
 @contextmanager
-def served(home: Path | None = None) -> Iterator[tuple[str, int]]:
-    """Start Faultline on a free port; yield its address and its process id, and stop it."""
+def served(home: Path | None = None, port: int = 0) -> Iterator[tuple[str, int]]:
+    """Start Faultline, on a free port if none is named; yield its address and its process id, and stop it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        port = port or probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "FAULTLINE_HOME": str(home or folder)}
         command = [sys.executable, "-m", "serve", "--port", str(port)]
