@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 SETTING = re.compile(r"FAULTLINE_[A-Z_]*[A-Z]")
 DOCUMENTS = ("README.md", "docs/serving.md", "CONTRIBUTING.md")
 # Of the tests and benchmarks alone.
-OTHERS = {"FAULTLINE_SHARED"}
+OTHERS = {"FAULTLINE_SHARED", "FAULTLINE_CHROMIUM"}
 
 
 def settings(*paths: Path) -> set[str]:
