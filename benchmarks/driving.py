@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import httpx
 from playwright.sync_api import Page, sync_playwright
 
 from tools.chromium import launch
+from tools.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("FAULTLINE_SHARED", ROOT.parent / "shared"))
@@ -25,9 +25,7 @@ SHARED = Path(os.environ.get("FAULTLINE_SHARED", ROOT.parent / "shared"))
 @contextmanager
 def served(home: Path | None = None, port: int = 0) -> Iterator[tuple[str, int]]:
     """Start Faultline, on a free port if none is named; yield its address and its process id, and stop it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = port or probe.getsockname()[1]
+    port = port or free_port()
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "FAULTLINE_HOME": str(home or folder)}
         command = [sys.executable, "-m", "serve", "--port", str(port)]

@@ -100,9 +100,8 @@ def killing(pid: int, chance: random.Random) -> Iterator[list[str]]:
         time.sleep(moment)
         found = victims(pid)
         name = chance.choice(sorted(found))
-        with contextlib.suppress(psutil.NoSuchProcess):
-            found[name].kill()
-            killed.append(name)
+        found[name].kill()
+        killed.append(name)
 
     thread = threading.Thread(target=strike)
     thread.start()

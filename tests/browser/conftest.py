@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from tools.chromium import launch
+from tools.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 STOP_SECONDS = 20
@@ -71,14 +71,6 @@ class Watch:
     def _on_address(self, address: str) -> None:
         if urlsplit(address).scheme not in ("data", "blob") and urlsplit(address).netloc != self.host:
             self.seen.append(f"request to another host: {address}")
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 @contextmanager

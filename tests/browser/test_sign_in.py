@@ -20,8 +20,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse
 from starlette.routing import Route
 
-from tests.browser.conftest import free_port, serving
+from tests.browser.conftest import serving
 from tests.browser.steps import PATIENCE, go_to, open_demo, settle, write_note
+from tools.ports import free_port
 
 pytestmark = pytest.mark.browser
 CLIENT = "faultline"
