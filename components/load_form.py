@@ -54,7 +54,9 @@ def chosen_task() -> Task | None:
 
 def show_problem(found: object) -> None:
     """Show a problem of a file as its sentence."""
-    if isinstance(found, InputError):
+    if isinstance(found, ConsentNeeded):
+        st.warning(literal(found), icon=":material/warning:")
+    elif isinstance(found, InputError):
         st.error(literal(found), icon=":material/error:")
 
 

@@ -89,10 +89,11 @@ with st.spinner("Trying the model on the first rows"):
     chosen = matches_form(understanding, list(test.frame.columns))
     if chosen:
         understanding = understood(files, replace(roles, matches=chosen))
-summary(understanding)
+if not isinstance(model, InputError):
+    summary(understanding)
 refused = [found for found in (model, train, benchmark) if isinstance(found, InputError)]
 if refused:
-    st.warning("A file above was refused: mend it or take it away.", icon=":material/warning:")
+    st.warning("A file above was refused, or waits for your consent: decide there first.", icon=":material/warning:")
 if st.button(
     "Start debugging",
     type="primary",
