@@ -36,8 +36,8 @@ _MODULES = {
 
 # Libraries that a worker of each format needs. Those of the family "native" do without scikit-learn, whose import takes
 # longer than all others together; those of "python" may meet objects of any library in one file.
-_NATIVE = ("numpy", "pyarrow")
-_PYTHON = ("numpy", "pandas", "pyarrow", "joblib", "threadpoolctl", "sklearn.ensemble", "sklearn.pipeline", "skops.io")
+_NATIVE = ("numpy", "pyarrow", "pandas")  # pandas, since pyarrow imports it as soon as it makes an array
+_PYTHON = (*_NATIVE, "joblib", "threadpoolctl", "sklearn.ensemble", "sklearn.pipeline", "skops.io")
 _LIBRARIES = {
     "onnx": ("native", (*_NATIVE, "onnxruntime")),
     "skops": ("python", _PYTHON),
@@ -202,7 +202,7 @@ def libraries(format: str, data: bytes) -> tuple[str, tuple[str, ...], tuple[str
     Examples
     --------
     >>> libraries("lightgbm", b"")[1]
-    ('numpy', 'pyarrow', 'lightgbm')
+    ('numpy', 'pyarrow', 'pandas', 'lightgbm')
     """
     family, modules = _LIBRARIES[format]
     if family == "python":
