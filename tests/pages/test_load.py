@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 
 import numpy as np
@@ -11,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from xgboost import XGBClassifier
 
 from components import state
+from debuggers.sandbox import jail
 from debuggers.task import Task
 from tests.bad_files import csv
 from tests.pages.frame import choose, linked, opened, said
@@ -97,3 +99,29 @@ def test_a_table_of_another_session_is_not_seen(started: Callable[[pd.DataFrame]
     other = opened("load", None)
     assert not any("Go on with" in str(e) for e in other.main)
     assert linked(other, "subject") is None
+
+
+@pytest.mark.skipif(not jail.support().is_full, reason=f"no jail here: {jail.support().reason}")
+def test_a_program_runs_after_consent_to_this_one_file() -> None:
+    fitted = pickle.dumps(XGBClassifier(n_estimators=5).fit(X, (Y == "yes").astype(int)))
+    app = opened("load", None)
+    app.file_uploader(key="upload_model").upload("m.pkl", fitted).run()
+    assert any("a pickle is a program" in error.value for error in app.error)
+    (consent,) = [box for box in app.checkbox if box.label == "Run this program in the jail"]
+    assert consent.value is False
+    consent.check().run()
+    assert not app.error
+    assert any("pickle · binary · 2 named inputs" in text for text in said(app.caption))
+    app.run()
+    assert not app.error  # the consent holds while the file is there
+    app.file_uploader(key="upload_model").upload("n.pkl", fitted + b" ").run()
+    assert any("a pickle is a program" in error.value for error in app.error)
+    assert [box.value for box in app.checkbox if box.label == "Run this program in the jail"] == [False]
+
+
+def test_a_server_that_takes_no_programs_does_not_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAULTLINE_PICKLES", "off")
+    app = opened("load", None)
+    app.file_uploader(key="upload_model").upload("m.pkl", pickle.dumps({"a": 1})).run()
+    assert any("this server takes none" in error.value for error in app.error)
+    assert not [box for box in app.checkbox if box.label == "Run this program in the jail"]
