@@ -18,11 +18,13 @@ import xgboost
 from playwright.sync_api import Error, Page, expect
 
 from benchmarks.driving import opened_page, served
+from tests.browser import steps
 from tests.browser.steps import NOTES, go_to, save_cohort, settle, start_debugging, upload, write_note
 
 DEATHS = 20
 LATEST_SECONDS = 6.0
 SEED = 0
+PATIENCE = 20_000  # milliseconds
 PAGES = ("Residuals", "Effects", "Error terrain", "What-if", "Overview")
 
 
@@ -114,6 +116,7 @@ def killing(pid: int, chance: random.Random) -> Iterator[list[str]]:
 def main() -> None:
     """Go on a journey in which the server dies again and again, and count what is lost."""
     chance = random.Random(SEED)  # noqa: S311 - no secret
+    steps.PATIENCE = PATIENCE  # a step that the server dies under is given up sooner
     deaths: list[str] = []
     lost: list[str] = []
     tracebacks = 0
@@ -132,6 +135,7 @@ def main() -> None:
                         while not killed:
                             journey.go_on()
                     deaths += killed
+                    print(f"{len(deaths)}: {killed[0]} died at step {journey.step}", flush=True)
                     if "app" in killed:
                         break
                     tracebacks += page.get_by_test_id("stException").count()

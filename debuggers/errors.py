@@ -177,7 +177,7 @@ class UnknownModelFormat(InputError):
     def __str__(self) -> str:
         return (
             f"{quoted(self.name)} is not a model that can be read: expected ONNX, XGBoost JSON or UBJ, "
-            "LightGBM text, CatBoost cbm or skops."
+            "LightGBM text, CatBoost cbm, skops or pickle."
         )
 
 

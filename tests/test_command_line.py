@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,11 +15,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost
+from sklearn.linear_model import LinearRegression
 
-from debuggers.__main__ import DONE, FOUND, main
+from debuggers.__main__ import BAD_INPUT, DONE, FOUND, main
 from debuggers.data.demos import all_demos
 from debuggers.debugger import KINDS, all_debuggers
+<<<<<<< HEAD
 from tests.services.stub import Answer, answer, serving
+=======
+from debuggers.sandbox import jail
+>>>>>>> jail
 
 ROOT = Path(__file__).parents[1]
 FINDING = {
@@ -214,6 +220,18 @@ def test_a_demo_can_be_written_and_scanned(
     assert {model, test} < set(paths)
     assert main(["scan", "--model", str(model), "--data", str(test), "--target", demo.target]) == DONE
     assert strict(capsys.readouterr().out)["subject"]["rows"] == 228
+
+
+@pytest.mark.skipif(not jail.support().is_full, reason=f"no jail here: {jail.support().reason}")
+def test_a_program_runs_if_it_is_trusted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = pd.DataFrame({"a": np.arange(60.0), "y": np.arange(60.0)})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(LinearRegression().fit(table[["a"]], table["y"])))
+    inputs = ["--model", str(tmp_path / "m.pkl"), "--data", str(tmp_path / "t.csv"), "--target", "y"]
+    assert main(["run", "residuals", *inputs]) == BAD_INPUT
+    assert "--trust-model" in capsys.readouterr().err
+    assert main(["run", "residuals", "--trust-model", *inputs]) == DONE
+    assert strict(capsys.readouterr().out)["rows"] == 60
 
 
 def test_a_fault_of_ours_is_neither_findings_nor_bad_input(

@@ -20,6 +20,7 @@ from debuggers.errors import EmptyTable, TooLarge, UnknownPart, UnreadableTable,
 
 _CHUNK = 1 << 20
 _MAX_LAYERS = 2
+SCRATCH = _MAX_LAYERS + 2  # files to unpack into: the layers, what is below the last, and a text in UTF-8
 _MAX_MEMBERS = 10_000
 
 _DAMAGED = (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
@@ -28,10 +29,9 @@ _DAMAGED = (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EO
 _scratch: list[IO[bytes]] = []
 
 
-def open_scratch() -> None:
-    """Open the files that unpacking may write to: in the jail none can be opened."""
-    times = _MAX_LAYERS + 2  # each layer, what is below the last, and a text in another encoding
-    _scratch.extend(tempfile.TemporaryFile() for _ in range(times))  # noqa: SIM115 -- closed by who takes it
+def use_scratch(files: Iterable[IO[bytes]]) -> None:
+    """Unpack into these empty files: in the jail none can be opened."""
+    _scratch.extend(files)
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,15 @@ _MODULES = {
 
 # Libraries that a worker of each format needs. Those of the family "native" do without scikit-learn, whose import takes
 # longer than all others together; those of "python" may meet objects of any library in one file.
-_NATIVE = ("numpy", "pyarrow")
-_PYTHON = ("numpy", "pandas", "pyarrow", "joblib", "threadpoolctl", "sklearn.ensemble", "sklearn.pipeline", "skops.io")
+_NATIVE = ("numpy", "pyarrow", "pandas")  # pandas, since pyarrow imports it as soon as it makes an array
+_LAZY = (  # what pandas' and scikit-learn's first use would import, in every worker anew
+    "pyarrow.pandas_compat", "narwhals._interchange.dataframe", "narwhals._pandas_like.dataframe",
+    "narwhals._pandas_like.namespace", "narwhals.stable.v2._namespace",
+)  # fmt: skip
+_PYTHON = (
+    *_NATIVE, "joblib", "threadpoolctl", "sklearn.ensemble", "sklearn.pipeline", "skops.io", "debuggers.models.objects",
+    *_LAZY,
+)  # fmt: skip
 _LIBRARIES = {
     "onnx": ("native", (*_NATIVE, "onnxruntime")),
     "skops": ("python", _PYTHON),
@@ -202,9 +209,10 @@ def libraries(format: str, data: bytes) -> tuple[str, tuple[str, ...], tuple[str
     Examples
     --------
     >>> libraries("lightgbm", b"")[1]
-    ('numpy', 'pyarrow', 'lightgbm')
+    ('numpy', 'pyarrow', 'pandas', 'lightgbm', 'debuggers.models.lightgbm_model')
     """
     family, modules = _LIBRARIES[format]
+    modules += (f"debuggers.models.{_MODULES[format]}",)
     if family == "python":
         modules += tuple(library for mention, library in _MENTIONED.items() if mention in data[:_LOOK])
     return family, modules, _WITHOUT[family]

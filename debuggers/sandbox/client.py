@@ -69,6 +69,19 @@ class Request:
     seconds: float | None = None
 
 
+def warm(formats: Iterable[str]) -> None:
+    """Have the libraries of these formats imported, so that the first models need not wait for them; takes seconds.
+
+    Parameters
+    ----------
+    formats : iterable of str
+        Values of `debuggers.models.formats.Format`.
+    """
+    for name in formats:
+        family, modules, without = libraries(name, b"")
+        process.warm(process.Start(family, modules, without, jail.Bounds(0, 0), required=False))
+
+
 class Worker:
     """One model in a process of its own; safe to be called from several threads.
 

@@ -41,6 +41,8 @@ class Start:
     bounds : Bounds
     required : bool
         Whether it must not run without the whole jail.
+    entry : str
+        Module of this package whose ``serve(connection, files)`` is the worker.
     """
 
     family: str
@@ -48,6 +50,7 @@ class Start:
     without: tuple[str, ...]
     bounds: jail.Bounds
     required: bool
+    entry: str = "debuggers.sandbox.worker"
 
 
 class Process(Protocol):
@@ -64,13 +67,14 @@ class Process(Protocol):
         """End it, and wait until it is gone."""
 
 
-def start(how: Start, theirs: socket.socket, until: Deadline, slots: Sequence[int] = ()) -> Process:
+def start(how: Start, theirs: socket.socket, until: Deadline, files: Sequence[int] = ()) -> Process:
     """Start a worker that serves `theirs`, which this process may close afterwards.
 
     Parameters
     ----------
-    slots : sequence of int
-        Descriptors of the memory that it reads; only a forked worker has them.
+    files : sequence of int
+        Descriptors that it finds open.
+
 
     Raises
     ------
@@ -78,11 +82,11 @@ def start(how: Start, theirs: socket.socket, until: Deadline, slots: Sequence[in
         No process could be started, or not in time.
     """
     if not has_zygotes():
-        return Spawned(_spawner(os.getpid()).submit(_spawn_worker, how, theirs).result())
+        return Spawned(_spawner(os.getpid()).submit(_spawn_worker, how, theirs, files).result())
     try:
-        return zygote(how.family).fork(how, theirs, until, slots)
+        return zygote(how.family).fork(how, theirs, until, files)
     except (EOFError, ConnectionError):  # it has died since the last worker; a new one is made once
-        return zygote(how.family).fork(how, theirs, until, slots)
+        return zygote(how.family).fork(how, theirs, until, files)
 
 
 def warm(how: Start) -> None:
@@ -149,7 +153,7 @@ class Zygote:
         """Whether it can be asked."""
         return self.end.alive and self._popen.poll() is None
 
-    def fork(self, how: Start, theirs: socket.socket, until: Deadline, slots: Sequence[int] = ()) -> Process:
+    def fork(self, how: Start, theirs: socket.socket, until: Deadline, files: Sequence[int] = ()) -> Process:
         """Return a new worker.
 
         Raises
@@ -157,7 +161,7 @@ class Zygote:
         EOFError, OSError, TimeoutError
             The zygote died, or does not answer in time; it is ended then.
         """
-        message, descriptors = self._ask(how, [theirs.fileno(), *slots], until)
+        message, descriptors = self._ask(how, [theirs.fileno(), *files], until)
         pid = json.loads(message)["pid"]
         return Forked(pid, descriptors[0])
 
@@ -166,12 +170,7 @@ class Zygote:
         self._ask(how, [], Deadline(None))
 
     def _ask(self, how: Start, descriptors: Sequence[int], until: Deadline) -> tuple[bytes, list[int]]:
-        request = {
-            "modules": how.modules,
-            "without": how.without,
-            "bounds": asdict(how.bounds),
-            "required": how.required,
-        }
+        request = asdict(how)
         with self._lock:
             try:
                 self._control.settimeout(until.left())
@@ -234,11 +233,11 @@ def _spawner(pid: int) -> Executor:  # noqa: ARG001 -- one for each process: thr
     return ThreadPoolExecutor(1, thread_name_prefix="worker-spawner")
 
 
-def _spawn_worker(how: Start, theirs: socket.socket) -> subprocess.Popen[bytes]:
-    bounds = json.dumps({"bounds": asdict(how.bounds), "required": how.required})
+def _spawn_worker(how: Start, theirs: socket.socket, files: Sequence[int]) -> subprocess.Popen[bytes]:
+    told = json.dumps({**asdict(how), "files": list(files)})
     if sys.platform != "win32":
-        return _spawn("worker", theirs, [theirs.fileno()], bounds)
-    popen = _spawn("worker", theirs, [], bounds, stdin=subprocess.PIPE)
+        return _spawn("entry", theirs, [theirs.fileno(), *files], told)
+    popen = _spawn("entry", theirs, [], told, stdin=subprocess.PIPE)
     assert popen.stdin is not None
     with popen.stdin as pipe:
         pipe.write(theirs.share(popen.pid))  # Windows hands a socket over as bytes for one process
@@ -274,6 +273,7 @@ def _environment() -> dict[str, str]:
         "OMP_WAIT_POLICY": "PASSIVE",
         "OPENBLAS_NUM_THREADS": "1",
         "JE_ARROW_MALLOC_CONF": "background_thread:false",
+        "ARROW_DEFAULT_MEMORY_POOL": "system",  # Arrow's own reserves by the gigabyte, which the limits count
         "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime otherwise reports each session to its maker
     }
 

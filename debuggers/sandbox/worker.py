@@ -1,14 +1,8 @@
-"""The process that holds one model: a fork of the zygote, or ``python -m debuggers.sandbox.worker FD PARENT BOUNDS``.
-
-It enters the jail, reads the model's bytes from its socket, loads them with the adapter of their format, and answers
-until the socket closes. It has a clean environment and no standard streams, so a library that prints disturbs nobody.
-"""
+"""The worker that holds one model: it loads the bytes that come from its socket, and answers until that closes."""
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import json
 import multiprocessing.context
 import os
 import re
@@ -20,53 +14,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from debuggers.models import adapter as adapters
-from debuggers.sandbox import arrays, jail, memory, protocol
+from debuggers.sandbox import arrays, memory, protocol
 
 MAX_REASON = 200
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of the C library's allocator
 _KEPT = 32 << 20  # bytes; what a block of rows needs at once
 
 
-def main() -> None:
-    """Serve the socket named on the command line."""
-    descriptor, parent, how = int(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
-    jail.follow(parent)
-    if sys.platform == "win32":
-        connection = socket.fromshare(sys.stdin.buffer.read())
-    else:
-        connection = socket.socket(fileno=descriptor)
-    with connection:
-        run(connection, jail.Bounds(**how["bounds"]), required=how["required"])
-
-
-def run(connection: socket.socket, bounds: jail.Bounds, *, required: bool, slots: Sequence[int] = ()) -> None:
-    """Enter the jail and serve; without the jail that is required, say so to the first request and end.
+def serve(connection: socket.socket, files: Sequence[int]) -> None:
+    """Load a model and answer requests about it until the socket closes.
 
     Parameters
     ----------
-    slots : sequence of int
+    files : sequence of int
         Descriptors of the memory through which blocks of rows come; without, they come through the socket.
     """
-    try:
-        jail.enter(bounds, required=required)
-    except jail.JailFailed as error:
-        header, payload = _receive(connection)
-        del payload
-        protocol.send(connection, {"id": header["id"], "error": "jail", "reason": reason(error)})
-        return
     _keep_freed_memory()
     _use_all_cores()
-    sys.modules["__main__"] = types.ModuleType(
-        "__main__"
-    )  # what a pickle of a script's own class would find is not ours
-    with contextlib.suppress(EOFError, ConnectionError):  # the app is done with this model
-        _serve(connection, memory.View(slots))
-
-
-def _serve(connection: socket.socket, view: memory.View) -> None:
+    sys.modules["__main__"] = types.ModuleType("__main__")  # where a pickle looks for the classes of its script
+    view = memory.View(files)
     model: adapters.Adapter | None = None
     while True:
-        header, payload = _receive(connection)
+        header, payload = protocol.receive(connection)
         answer: protocol.Header
         parts: Sequence[protocol.Bytes] = ()
         try:
@@ -82,13 +51,6 @@ def _serve(connection: socket.socket, view: memory.View) -> None:
         except BaseException as error:  # noqa: BLE001 -- whatever a model or its library raises is an answer
             answer = _failure(error, loading=model is None)
         protocol.send(connection, {**answer, "id": header["id"]}, parts)
-
-
-def _receive(connection: socket.socket) -> tuple[protocol.Header, bytearray]:
-    header, size = protocol.receive_header(connection)
-    payload = bytearray(size)
-    protocol.receive_into(connection, memoryview(payload))
-    return header, payload
 
 
 def _thread_lock(_: object) -> Any:
@@ -166,7 +128,3 @@ def reason(error: BaseException) -> str:
     if not isinstance(error, adapters.ColumnError | adapters.Refused | adapters.Unavailable):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return text if len(text) <= MAX_REASON else text[: MAX_REASON - 1] + "…"
-
-
-if __name__ == "__main__":
-    main()

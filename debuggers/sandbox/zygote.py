@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from debuggers.models.adapter import without
-from debuggers.sandbox import jail, worker
+from debuggers.sandbox import entry, jail
 
 MAX_MESSAGE = 1 << 16
 MAX_DESCRIPTORS = 8
@@ -72,14 +72,14 @@ def load(modules: Sequence[str], absent: Sequence[str]) -> None:
 
 
 def become_worker(descriptors: Sequence[int], parent: int, request: dict[str, Any]) -> None:
-    """Turn this fork into a worker that has a socket, memory to read, and no other descriptors; it never returns."""
+    """Turn this fork into a worker that has a socket, the files it was given, and no others; it never returns."""
     status = 1
     try:
         jail.follow(parent)
         end = keep_only(descriptors)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         with socket.socket(fileno=3) as connection:
-            worker.run(connection, jail.Bounds(**request["bounds"]), required=request["required"], slots=range(4, end))
+            entry.enter(connection, {**request, "files": list(range(4, end))})
         status = 0
     finally:
         os._exit(status)  # without what a model may have registered to run at exit

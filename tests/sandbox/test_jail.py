@@ -189,11 +189,12 @@ def test_a_worker_that_does_not_get_its_jail_loads_nothing(tmp_path: Path) -> No
     body = on_load(f"os.unlink({str(trace)!r})")
     code = f"""
 import socket, sys
-from debuggers.sandbox import jail, landlock, protocol, worker
+from debuggers.sandbox import entry, jail, landlock, protocol
 landlock.version = lambda: 0
 ours, theirs = socket.socketpair()
 protocol.send(ours, {{"id": 1, "format": "pickle", "options": {{}}}}, [{body!r}])
-worker.run(theirs, jail.Bounds(1 << 32, 60), required=True)
+bounds = {{"memory": 1 << 32, "cpu": 60, "file": 0}}
+entry.enter(theirs, {{"entry": "debuggers.sandbox.worker", "bounds": bounds, "required": True, "files": []}})
 print(protocol.receive_header(ours)[0]["error"])
 """
     root = Path(jail.__file__).parents[2]

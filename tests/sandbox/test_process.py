@@ -18,6 +18,7 @@ import skops.io
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from debuggers import errors
+from debuggers.models.formats import Format
 from debuggers.models.load import JailedModel, load_model
 from debuggers.sandbox import client, jail, process, protocol
 from debuggers.task import Task
@@ -53,10 +54,9 @@ def test_a_worker_is_a_fork_of_its_zygote(double: JailedModel) -> None:
 
 
 def test_a_zygote_has_one_thread_whatever_it_imported(double: JailedModel) -> None:
-    for module in ("xgboost", "lightgbm", "catboost", "onnxruntime"):
-        process.warm(process.Start("native", (module,), ("sklearn",), jail.Bounds(1, 1), required=False))
-    for module in ("sklearn.ensemble", "skops.io", "interpret.glassbox", "statsmodels.api", "xgboost", "lightgbm"):
-        process.warm(process.Start("python", (module,), (), jail.Bounds(1, 1), required=False))
+    client.warm(Format)
+    mentioned = ("interpret.glassbox", "statsmodels.api", "xgboost", "lightgbm", "catboost")
+    process.warm(process.Start("python", mentioned, (), jail.Bounds(0, 0), required=False))
     for family in ("native", "python"):
         assert psutil.Process(process.zygote(family).pid).num_threads() == 1
 
