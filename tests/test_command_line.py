@@ -20,11 +20,8 @@ from sklearn.linear_model import LinearRegression
 from debuggers.__main__ import BAD_INPUT, DONE, FOUND, main
 from debuggers.data.demos import all_demos
 from debuggers.debugger import KINDS, all_debuggers
-<<<<<<< HEAD
-from tests.services.stub import Answer, answer, serving
-=======
 from debuggers.sandbox import jail
->>>>>>> jail
+from tests.services.stub import Answer, answer, serving
 
 ROOT = Path(__file__).parents[1]
 FINDING = {

@@ -103,7 +103,6 @@ def test_a_table_of_another_session_is_not_seen(started: Callable[[pd.DataFrame]
     assert linked(other, "subject") is None
 
 
-<<<<<<< HEAD
 def test_a_service_is_asked_instead_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     def reply(method: str, path: str, question: Any) -> Answer:
         assert (method, path) == ("POST", "/invocations")
@@ -128,7 +127,8 @@ def test_a_service_inside_the_server_s_network_is_refused(monkeypatch: pytest.Mo
     next(t for t in app.text_input if t.label == "Address").set_value("http://127.0.0.1:9")
     next(b for b in app.button if b.label == "Use this service").click().run()
     assert any("own network" in text for text in said(app.error))
-=======
+
+
 @pytest.mark.skipif(not jail.support().is_full, reason=f"no jail here: {jail.support().reason}")
 def test_a_program_runs_after_consent_to_this_one_file() -> None:
     fitted = pickle.dumps(XGBClassifier(n_estimators=5).fit(X, (Y == "yes").astype(int)))
@@ -153,4 +153,3 @@ def test_a_server_that_takes_no_programs_does_not_ask(monkeypatch: pytest.Monkey
     app.file_uploader(key="upload_model").upload("m.pkl", pickle.dumps({"a": 1})).run()
     assert any("this server takes none" in error.value for error in app.error)
     assert not [box for box in app.checkbox if box.label == "Run this program in the jail"]
->>>>>>> jail
