@@ -44,7 +44,7 @@ class CatBoostModel:
             raise Refused("it predicts several labels per row")
         self._names = tuple(model.feature_names_)
         self._categorical = frozenset(model.get_cat_feature_indices())
-        self._threads = len(os.sched_getaffinity(0))
+        self._threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
         self._outputs = _outputs(model)
         self._task = task or _task(self._loss, self._outputs)
         outputs.check_task(self._task, self._outputs)

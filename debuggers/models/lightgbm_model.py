@@ -46,7 +46,7 @@ class LightGBMModel:
         self._names = tuple(booster.feature_name())
         self._lists: list[list[object]] = booster.pandas_categorical or []
         self._categorical = _categorical(header)
-        self._threads = len(os.sched_getaffinity(0))
+        self._threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
 
     def describe(self) -> Description:
         """Return what the file says about itself."""

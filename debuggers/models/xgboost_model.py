@@ -45,7 +45,7 @@ class XGBoostModel:
         outputs.check_task(self._task, self._outputs)
         self._types: list[str] = booster.feature_types or []
         self._categories = _categories(booster) if "c" in self._types else {}
-        self._threads = len(os.sched_getaffinity(0))
+        self._threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
 
     def describe(self) -> Description:
         """Return what the file says about itself."""

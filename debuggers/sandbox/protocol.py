@@ -100,6 +100,20 @@ def receive_header(connection: socket.socket, until: Deadline = FOREVER) -> tupl
     return header, size
 
 
+def receive(connection: socket.socket) -> tuple[Header, bytearray]:
+    """Return the next message, header and payload, of a side that is trusted not to send too much.
+
+    Raises
+    ------
+    EOFError
+        The other side is gone.
+    """
+    header, size = receive_header(connection)
+    payload = bytearray(size)
+    receive_into(connection, memoryview(payload))
+    return header, payload
+
+
 def receive_into(connection: socket.socket, view: memoryview, until: Deadline = FOREVER) -> None:
     """Fill `view` (bytes) with what comes next.
 

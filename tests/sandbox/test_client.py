@@ -39,8 +39,9 @@ def double() -> Iterator[JailedModel]:
 def reap(model: JailedModel) -> None:
     pid = model.pid
     assert pid is not None
+    process = psutil.Process(pid)
     os.kill(pid, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(pid)])
+    psutil.wait_procs([process])
 
 
 def test_a_worker_killed_between_calls_is_started_again(double: JailedModel) -> None:
