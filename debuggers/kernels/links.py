@@ -79,18 +79,11 @@ def answer(how: Answer, values: Floats, n: int) -> None:
     ----------
     values : ndarray of shape (n_outputs, at least n)
     """
-    for o in range(len(values)):
-        for g in range(n):
-            values[o, g] *= how.slope
+    _scale(how, values, n)
     if how.link == LOGISTIC and how.log_odds:
-        most = -np.log(CLIP)
-        for o in range(len(values)):
-            for g in range(n):
-                values[o, g] = min(max(values[o, g], -most), most)
         return
     if how.link == LOGISTIC or how.link == ONE_VS_ALL:
-        for o in range(len(values)):
-            _logistic(values, o, n)
+        _logistic(values, n)
     if how.link == ONE_VS_ALL:
         _divide_by_sum(values, n)
     elif how.link == SOFTMAX:
@@ -106,12 +99,22 @@ def answer(how: Answer, values: Floats, n: int) -> None:
 
 
 @compiled
-def _logistic(values: Floats, o: int, n: int) -> None:
-    for g in range(n):
-        values[o, g] = -values[o, g]
-    exponentials(values, o, n)
-    for g in range(n):
-        values[o, g] = 1.0 / (1.0 + values[o, g])
+def _scale(how: Answer, values: Floats, n: int) -> None:
+    """Multiply by the slope; log-odds of a logistic link are that, but for the clipping of probabilities."""
+    most = -np.log(CLIP) if how.link == LOGISTIC and how.log_odds else np.inf
+    for o in range(len(values)):
+        for g in range(n):
+            values[o, g] = min(max(values[o, g] * how.slope, -most), most)
+
+
+@compiled
+def _logistic(values: Floats, n: int) -> None:
+    for o in range(len(values)):
+        for g in range(n):
+            values[o, g] = -values[o, g]
+        exponentials(values, o, n)
+        for g in range(n):
+            values[o, g] = 1.0 / (1.0 + values[o, g])
 
 
 @compiled

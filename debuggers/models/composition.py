@@ -42,12 +42,15 @@ class ComposedTrees:
         From a raw table to the inputs, as numbers of shape (n, n_inputs).
     n_features : int
         Raw columns.
+    is_plain : bool
+        Whether numbers reach the trees as they are.
     """
 
     trees: Trees
     source: Longs
     encode: Callable[[Table], npt.NDArray[np.float64]]
     n_features: int
+    is_plain: bool = False
 
 
 def compose(estimator: Any) -> ComposedTrees:
@@ -94,7 +97,8 @@ def compose(estimator: Any) -> ComposedTrees:
             table = step.transform(table)
         return last(table)
 
-    return ComposedTrees(trees, source, encode, width)
+    is_plain = not steps and np.array_equal(own, np.arange(trees.n_inputs))
+    return ComposedTrees(trees, source, encode, width, is_plain=is_plain)
 
 
 def _width(first: Any, trees: Trees) -> int:

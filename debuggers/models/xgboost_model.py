@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,16 @@ class XGBoostModel:
             return self._booster.predict(matrix, output_margin=margin, validate_features=False)
         kind = "margin" if margin else "value"
         return self._booster.inplace_predict(X, predict_type=kind, validate_features=False)
+
+    def structure(self, kind: str) -> Mapping[str, columns.Array]:
+        """Return the trees."""
+        from debuggers.models import tree_wire
+
+        return tree_wire.booster_arrays(self._booster, kind, self._task)
+
+    def encoded(self, batch: pa.RecordBatch) -> Floats:
+        """Return the rows as numbers, categories as codes."""
+        return np.asarray(self.inputs(batch), dtype=np.float64)
 
     def inputs(self, batch: pa.RecordBatch) -> columns.Array:
         """Return the rows as the booster takes them, categories as codes."""

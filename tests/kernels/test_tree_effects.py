@@ -109,6 +109,7 @@ def test_columns_that_share_an_input_are_asked_together() -> None:
     np.testing.assert_allclose(effects.dependence(), effects.individual().mean(axis=0), atol=1e-9)
 
 
+@settings(deadline=None)
 @given(st.floats(-700, 700))
 def test_the_exponential_is_that_of_the_library(x: float) -> None:
     values = np.array([[0.0], [x]])
@@ -128,6 +129,7 @@ def test_log_odds_are_those_of_the_clipped_probabilities() -> None:
     np.testing.assert_allclose(shares, [[np.log(0.25), 0.0], [np.log(4), 0.0]], atol=1e-12)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 192))
 def test_the_first_rows_are_set(n: int) -> None:
     sets = np.full((2, 3), 7, np.uint64)
