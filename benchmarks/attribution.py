@@ -52,13 +52,13 @@ def _woodelf(name: str, model: Any, X: Any, background: Any) -> None:
     except ImportError:
         print("  left out: woodelf_explainer is not installed")
         return
-    for rows, back in ((X[:MANY], None), (X[:SOME], background)):
-        rows = rows[:SOME] if name == "forest of depth 10" else rows
+    many = SOME if name == "forest of depth 10" else MANY
+    for rows, back in ((X[:many], None), (X[:SOME], background)):
         table = pd.DataFrame(rows)
         others = None if back is None else pd.DataFrame(back)
         try:
             explainer = WoodelfExplainer(model) if others is None else WoodelfExplainer(model, others)
-            peer, _ = seconds(lambda e=explainer, t=table: e.shap_values(t), 2)  # type: ignore[misc]
+            peer, _ = seconds(lambda e=explainer, t=table: e.shap_values(t, verbose=False), 2)  # type: ignore[misc]
         except Exception as error:  # noqa: BLE001 -- whatever a peer raises leaves only its own line out
             print(f"  left out: woodelf_explainer raised {type(error).__name__}: {str(error)[:90]}")
             continue
