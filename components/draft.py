@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from components import state
+from components.services import chosen_service, connected
 from debuggers.data.options import ReadOptions
 from debuggers.data.reading import Table, read_table
 from debuggers.data.schema import Kind, apply_schema, infer_schema
@@ -17,6 +18,7 @@ from debuggers.models.load import load_model
 from debuggers.models.model import Model
 from debuggers.opening import Files
 from debuggers.task import Task
+from debuggers.workspace.recipe import Source
 
 T = TypeVar("T")
 
@@ -92,7 +94,9 @@ def drafted_model(role: str, task: Task | None, *, consent: bool) -> Model | Inp
     consent : bool
         Whether the person said that this file may run if it is a program.
     """
-    upload, owner = draft().uploads.get(role), draft().owner
+    upload, owner, service = draft().uploads.get(role), draft().owner, chosen_service(role)
+    if service is not None:
+        return draft().get(role, (service, task), lambda: connected(service, task))
     if upload is None:
         return None
 
@@ -100,6 +104,14 @@ def drafted_model(role: str, task: Task | None, *, consent: bool) -> Model | Inp
         return load_model(upload.getvalue(), upload.name, task=task, consent=consent, owner=owner)
 
     return draft().get(role, (upload.file_id, task, consent), load)
+
+
+def sources(task: Task | None) -> dict[str, Source]:
+    """Return what the models of the draft were loaded from, by role."""
+    uploads = draft().uploads
+    return {
+        role: Source(uploads[role].getvalue(), task) for role in ("model", "benchmark") if role in uploads
+    }  # fmt: skip
 
 
 def drafted_table(role: str, options: ReadOptions) -> Table | InputError | None:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from components import state
 from components.draft import draft, drafted_model, drafted_table, edited, file_id, kept_name, take
+from components.services import asked_service, chosen_service, service_form
 from components.text import literal
 from debuggers.data.demos import all_demos
 from debuggers.data.options import DELIMITERS, ENCODINGS, ReadOptions
@@ -53,7 +54,9 @@ def chosen_task() -> Task | None:
 
 def show_problem(found: object) -> None:
     """Show a problem of a file as its sentence."""
-    if isinstance(found, InputError):
+    if isinstance(found, ConsentNeeded):
+        st.warning(literal(found), icon=":material/warning:")
+    elif isinstance(found, InputError):
         st.error(literal(found), icon=":material/error:")
 
 
@@ -76,8 +79,12 @@ def _uploader(role: str, label: str, help_text: str) -> None:
 
 
 def upload_model(role: str, label: str, help_text: str) -> Model | InputError | None:
-    """Draw an uploader for a model and return the model, its problem, or None."""
-    _uploader(role, label, help_text)
+    """Draw an uploader for a model, or a form for a service, and return the model, its problem, or None."""
+    if chosen_service(role) is None:
+        _uploader(role, label, help_text)
+        service_form(role)
+    else:
+        asked_service(role)
     key = f"consent_{role}:{file_id(role)}"  # to this file: another one asks again
     consent = bool(state.widget(key, False))
     with st.spinner("Reading the model in a process of its own"):

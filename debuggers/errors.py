@@ -473,3 +473,65 @@ class UnknownDebugger(InputError):
 
     def __str__(self) -> str:
         return f"There is no debugger {quoted(self.slug)}: choose one of {', '.join(self.known)}."
+
+
+# --- saved work -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class UnusableHome(InputError):
+    """There is no folder to keep anything in."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"Faultline has no folder to keep work in ({self.reason}): FAULTLINE_HOME names another, and "
+            "FAULTLINE_KEEP_DAYS=0 saves nothing."
+        )
+
+
+@dataclass(eq=False)
+class NotSaved(InputError):
+    """Work that could not be written; it stays open in memory."""
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{quoted(self.name)} is open but not saved ({self.reason}): it is gone when the server stops."
+
+
+@dataclass(eq=False)
+class DamagedWork(InputError):
+    """Saved work whose files are not what was written."""
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"The saved work {quoted(self.name)} cannot be opened ({self.reason}): load its files again."
+
+
+@dataclass(eq=False)
+class BadVariable(InputError):
+    """An environment variable of the server with a value that means nothing."""
+
+    variable: str
+    value: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"{self.variable} cannot be {self.value!r}: expected {self.expected}."
+
+
+@dataclass(eq=False)
+class ServiceProblem(InputError):
+    """A prediction service that cannot be asked."""
+
+    url: str
+    reason: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"The service {quoted(self.url, 100)} cannot be used ({self.reason}): {self.remedy}."

@@ -21,6 +21,7 @@ from debuggers.__main__ import BAD_INPUT, DONE, FOUND, main
 from debuggers.data.demos import all_demos
 from debuggers.debugger import KINDS, all_debuggers
 from debuggers.sandbox import jail
+from tests.services.stub import Answer, answer, serving
 
 ROOT = Path(__file__).parents[1]
 FINDING = {
@@ -236,3 +237,29 @@ def test_a_fault_of_ours_is_neither_findings_nor_bad_input(
     monkeypatch.setattr("debuggers.__main__.all_debuggers", lambda: 1 / 0)
     assert main(["list"]) == 3
     assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_a_service_is_asked_with_a_header_of_the_environment(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reply(_: str, path: str, question: Any) -> Answer:
+        return answer({"predictions": [row[0] / 100 for row in question["dataframe_split"]["data"]]})
+
+    ages = np.arange(20, 90)
+    pd.DataFrame({"age": ages, "y": (ages > 50).astype(int)}).to_csv(tmp_path / "t.csv", index=False)
+    monkeypatch.setenv("FAULTLINE_SERVICE_HEADER", "Authorization: Bearer s3cret")
+    with serving(reply) as service:
+        inputs = (
+            "--service",
+            f"{service.url}/churn",
+            "--data",
+            tmp_path / "t.csv",
+            "--target",
+            "y",
+            "--task",
+            "binary",
+        )
+        found = strict(run("run", "overview", *inputs))
+        assert found["rows"] == len(ages)
+        assert {path for _, path, _ in service.asked} == {"/churn/invocations"}
+        assert {headers["Authorization"] for _, _, headers in service.asked} == {"Bearer s3cret"}

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from debuggers import errors
 from debuggers.models import formats, frames
+from debuggers.models.answers import check_answer, fitting_columns
 from debuggers.models.model import Floats, Signature
 from debuggers.sandbox import trust
 from debuggers.sandbox.client import Limits, Request, Worker, stream
@@ -23,9 +24,6 @@ T = TypeVar("T")
 
 MAX_NAMES = 100_000  # features, or classes
 MAX_TEXT = 10_000  # characters of one
-
-TOLERANCE = 1e-6  # beyond [0, 1], of a probability
-SUM_TOLERANCE = 1e-3  # of a row's sum: single precision with many classes
 
 
 def load_model(
@@ -136,11 +134,12 @@ class JailedModel:
 
         Parameters and errors are those of `Model.predict`. Without a task, the file's own output is returned.
         """
-        X = self._fitting(X)
+        X = fitting_columns(X, self._name, self._signature)
         if len(X) == 0:
             return np.empty((0, len(self._signature.classes)) if self._signature.classes and not raw else 0)
         values = self._worker.predict(frames.blocks(X), len(X), raw=raw)
-        return self._checked(values, probabilities=not raw and bool(self._task and self._task.is_classification))
+        probabilities = not raw and bool(self._task and self._task.is_classification)
+        return check_answer(values, self._name, self._signature, probabilities=probabilities)
 
     def structure(self, kind: str) -> dict[str, npt.NDArray[Any]]:
         """Return what the model is made of, as arrays of numbers and of text.
@@ -180,7 +179,7 @@ class JailedModel:
         InputError
             Fitting raised, died or took too long.
         """
-        X = self._fitting(X)
+        X = fitting_columns(X, self._name, self._signature)
         arrays = frames.batch(X).columns
         arrays += [pa.array(np.asarray(y), from_pandas=True)]
         if sample_weight is not None:
@@ -197,50 +196,6 @@ class JailedModel:
     @property
     def _task(self) -> Task | None:
         return self._signature.task
-
-    def _fitting(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return the model's columns in its order."""
-        expected = self._signature.features
-        if expected is None:
-            width = self._signature.n_features
-            if width is not None and X.shape[1] != width:
-                raise errors.FeatureCountMismatch(self._name, width, tuple(str(c) for c in X.columns))
-            return X
-        if list(X.columns) == list(expected):
-            return X
-        counts = X.columns.value_counts()
-        missing = tuple(name for name in expected if counts.get(name, 0) != 1)
-        if missing:
-            raise errors.FeatureMismatch(missing, tuple(str(c) for c in X.columns if c not in expected))
-        return X[list(expected)]
-
-    def _checked(self, values: Floats, *, probabilities: bool) -> Floats:
-        bad = int(np.count_nonzero(~np.isfinite(values)))
-        if bad:
-            reason = f"{bad:,} of {values.size:,} values are not finite"
-            raise errors.BadModelOutput(self._name, reason, "look for missing or infinite values in its features")
-        if not probabilities:
-            if not self._is_raw_shape(values):
-                raise errors.BadModelOutput(self._name, f"it gives {values.shape[1]} numbers per row instead of one")
-            return values
-        classes = self._signature.classes
-        if values.ndim != 2 or (classes and values.shape[1] != len(classes)):
-            wanted = f"{len(classes)} probabilities" if classes else "a probability for each class"
-            raise errors.BadModelOutput(self._name, f"expected {wanted} per row, got an array of shape {values.shape}")
-        return self._clipped(values)
-
-    def _is_raw_shape(self, values: Floats) -> bool:
-        return values.ndim == 1 or self._task is not Task.REGRESSION
-
-    def _clipped(self, p: Floats) -> Floats:
-        low, high = float(p.min()), float(p.max())
-        if low < -TOLERANCE or high > 1 + TOLERANCE:
-            raise errors.BadModelOutput(self._name, f"its probabilities range from {low:.3g} to {high:.3g}")
-        sums = p.sum(axis=1)
-        worst = float(sums[np.abs(sums - 1).argmax()])
-        if abs(worst - 1) > SUM_TOLERANCE:
-            raise errors.BadModelOutput(self._name, f"the probabilities of a row sum to {worst:.3g} instead of 1")
-        return np.clip(p, 0.0, 1.0, out=p) if low < 0 or high > 1 else p
 
 
 def _signature(found: dict[str, Any], label: str, tier: int, name: str) -> Signature:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from debuggers.sandbox import jail
 from debuggers.task import Task
 from tests.bad_files import csv
 from tests.pages.frame import choose, linked, opened, said
+from tests.services.stub import Answer, answer, serving
 
 RNG = np.random.default_rng(0)
 X = pd.DataFrame({"age": RNG.integers(18, 80, 120), "debt": RNG.normal(size=120)})
@@ -99,6 +101,32 @@ def test_a_table_of_another_session_is_not_seen(started: Callable[[pd.DataFrame]
     other = opened("load", None)
     assert not any("Go on with" in str(e) for e in other.main)
     assert linked(other, "subject") is None
+
+
+def test_a_service_is_asked_instead_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reply(method: str, path: str, question: Any) -> Answer:
+        assert (method, path) == ("POST", "/invocations")
+        return answer({"predictions": [row[0] / 100 for row in question["dataframe_split"]["data"]]})
+
+    monkeypatch.setenv("FAULTLINE_SERVICES", "private")
+    with serving(reply) as service:
+        app = opened("load", None)
+        next(t for t in app.text_input if t.label == "Address").set_value(service.url)
+        next(b for b in app.button if b.label == "Use this service").click().run()
+        app.file_uploader(key="upload_test").upload("t.csv", csv(X.assign(y=Y))).run()
+        choose(app, "Task", "binary")
+        assert not app.exception
+        assert any("Asking http" in text for text in said(app.caption))
+        subject = begin(app).subject
+        np.testing.assert_allclose(subject.scores, X["age"] / 100)
+
+
+def test_a_service_inside_the_server_s_network_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FAULTLINE_SERVICES", raising=False)
+    app = opened("load", None)
+    next(t for t in app.text_input if t.label == "Address").set_value("http://127.0.0.1:9")
+    next(b for b in app.button if b.label == "Use this service").click().run()
+    assert any("own network" in text for text in said(app.error))
 
 
 @pytest.mark.skipif(not jail.support().is_full, reason=f"no jail here: {jail.support().reason}")
