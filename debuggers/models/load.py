@@ -17,7 +17,8 @@ from debuggers.models import formats, frames
 from debuggers.models.answers import check_answer, fitting_columns
 from debuggers.models.model import Floats, Signature
 from debuggers.sandbox import trust
-from debuggers.sandbox.client import Limits, Request, Worker, stream
+from debuggers.sandbox.client import Limits, Request, Worker
+from debuggers.sandbox.connection import stream
 from debuggers.task import Task
 
 T = TypeVar("T")
