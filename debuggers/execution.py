@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from threading import Event
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Cancelled(Exception):
@@ -66,3 +72,48 @@ def blocks(n: int, size: int, message: str = "") -> Iterator[slice]:
     for start in range(0, n, size):
         report(start / n, message)
         yield slice(start, min(start + size, n))
+
+
+def in_threads(parts: Sequence[T], work: Callable[[T], R], message: str = "") -> list[R]:
+    """Do `work` for every part, several at a time, and return the results in the order of the parts.
+
+    Parameters
+    ----------
+    work : callable
+        Compiled or other code that lets go of Python's lock; it does not report progress itself.
+
+    Raises
+    ------
+    Cancelled
+        The person asked the work to stop; parts that have not begun are left.
+    """
+    if len(parts) <= 1:
+        return [work(part) for part in parts]
+    with ThreadPoolExecutor(max_workers=threads()) as pool:
+        futures = [pool.submit(work, part) for part in parts]
+        try:
+            done = []
+            for i, future in enumerate(futures):
+                report(i / len(parts), message)
+                done.append(future.result())
+            return done
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def threads() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def row_parts(n: int, size: int) -> list[tuple[int, int]]:
+    """Return ranges that cover `n` rows: at least one for each thread where rows suffice, none longer than `size`.
+
+    Examples
+    --------
+    >>> row_parts(10, 4)[-1]
+    (8, 10)
+    """
+    step = max(1, min(size, -(-n // threads())))
+    return [(start, min(start + step, n)) for start in range(0, n, step)]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,9 @@ from debuggers.models.adapter import Description, Refused, Unavailable
 from debuggers.models.columns import Array
 from debuggers.models.outputs import Floats
 from debuggers.task import Task
+
+if TYPE_CHECKING:
+    from debuggers.models.composition import ComposedTrees
 
 
 class FittedModel:
@@ -63,10 +67,22 @@ class FittedModel:
         return outputs.flat(probabilities[:, 1]) if self._task is Task.REGRESSION else probabilities
 
     def structure(self, kind: str) -> Mapping[str, Array]:
-        """Return coefficients or layers, as `debuggers.models.linear` says."""
-        from debuggers.models import linear
+        """Return trees, coefficients or layers, as `tree_wire` and `linear` in `debuggers.models` say."""
+        from debuggers.models import linear, tree_wire
 
+        if kind == "trees":
+            return tree_wire.composed_arrays(lambda: self._composed)
         return linear.structure(self._estimator, kind, self._names)
+
+    def encoded(self, batch: pa.RecordBatch) -> Floats:
+        """Return the rows as the estimator's trees take them, after all preprocessing."""
+        return self._composed.encode(table(batch, self._names))
+
+    @cached_property
+    def _composed(self) -> ComposedTrees:
+        from debuggers.models import composition
+
+        return composition.compose(self._estimator)
 
     def refit(self, batch: pa.RecordBatch, y: pa.Array, weights: Array | None) -> FittedModel:
         """Return a clone of the estimator, fitted on these rows.

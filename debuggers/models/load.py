@@ -13,9 +13,11 @@ import pandas as pd
 import pyarrow as pa
 
 from debuggers import errors
-from debuggers.models import formats, frames
+from debuggers.models import formats, frames, tree_wire
 from debuggers.models.answers import check_answer, fitting_columns
+from debuggers.models.composition import ComposedTrees, Table
 from debuggers.models.model import Floats, Signature
+from debuggers.models.trees import UnreadableTrees
 from debuggers.sandbox import trust
 from debuggers.sandbox.client import Limits, Request, Worker
 from debuggers.sandbox.connection import stream
@@ -105,6 +107,7 @@ class JailedModel:
 
     def __init__(self, name: str, signature: Signature, fingerprint: str, worker: Worker) -> None:
         self._name, self._signature, self._fingerprint, self._worker = name, signature, fingerprint, worker
+        self._trees: ComposedTrees | None = None
 
     @property
     def name(self) -> str:
@@ -162,6 +165,37 @@ class JailedModel:
             The model raised, died or took too long.
         """
         return self._worker.arrays("structure", {"kind": kind})[1]
+
+    def composed_trees(self) -> ComposedTrees:
+        """Return the model's trees, checked, and how rows reach them; asked for once.
+
+        Raises
+        ------
+        UnreadableTrees
+            They cannot be had, with the reason.
+        InputError
+            The model raised, died or took too long.
+        """
+        if self._trees is None:
+            try:
+                self._trees = tree_wire.received(self.structure("trees"), self._encoded)
+            except errors.Unavailable as error:
+                raise UnreadableTrees(error.reason) from error
+        return self._trees
+
+    def _encoded(self, X: Table) -> Floats:
+        """Return rows as the trees take them: numbers as they are, everything else by asking the worker."""
+        assert self._trees is not None
+        found, width = self._trees, self._trees.trees.n_inputs
+        table = fitting_columns(pd.DataFrame(X), self._name, self._signature)
+        if found.is_plain and not found.trees.categorical.any() and _are_numbers(table):
+            return table.to_numpy(np.float64)
+        parts = [self._worker.arrays("encode", {}, [stream(b)])[1].get("values") for b in frames.blocks(table)]
+        values = [np.zeros((0, 0)) if part is None or part.ndim != 2 else part for part in parts]
+        shapes_fit = all(v.shape[1] == width for v in values) and sum(map(len, values)) == len(table)
+        if not shapes_fit:
+            raise errors.BadModelOutput(self._name, "its preprocessing gives arrays of the wrong shape")
+        return np.concatenate([np.zeros((0, width)), *values])
 
     def refit(self, X: pd.DataFrame, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> JailedModel:
         """Return this model fitted anew on other rows, in a jailed process of its own; this one stays as it is.
@@ -250,3 +284,7 @@ def _value(value: object) -> object:
     if not isinstance(value, str | int | float | bool | None):
         raise TypeError
     return _text(value) if isinstance(value, str) else value
+
+
+def _are_numbers(table: pd.DataFrame) -> bool:
+    return all(isinstance(dtype, np.dtype) and dtype.kind in "iufb" for dtype in table.dtypes)

@@ -99,8 +99,18 @@ def _refitted(model: adapters.Adapter, options: protocol.Header, payload: bytear
     return adapters.refit(model, batch.select(list(range(width))), batch.column(width), weights)
 
 
+def _encode(model: adapters.Adapter, _: protocol.Header, payload: protocol.Bytes) -> Mapping[str, arrays.Array]:
+    import numpy as np
+    import pyarrow as pa
+
+    if not hasattr(model, "encoded"):
+        raise adapters.Unavailable("models of this format do not say what their trees take")
+    batch = pa.ipc.open_stream(pa.py_buffer(payload)).read_next_batch()
+    return {"values": np.asarray(model.encoded(batch), dtype="<f8")}
+
+
 #: What a loaded model can be asked: each takes the request's header and payload and returns named arrays.
-OPERATIONS = {"predict": _predict, "structure": _structure}
+OPERATIONS = {"predict": _predict, "structure": _structure, "encode": _encode}
 
 
 def _failure(error: BaseException, *, loading: bool) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def test_a_model_that_hands_nothing_over_says_so_and_stays_alive() -> None:
     model = load_model(graphs.linear([[2.0]]), "double.onnx", task=Task.REGRESSION)
     pid = model.pid
     for kind in ("trees", "secrets"):
-        with pytest.raises(errors.Unavailable, match=f"hand over no {kind}"):
+        with pytest.raises(errors.Unavailable, match=f"hand over no {kind}|0 ensembles of trees"):
             model.structure(kind)
     assert model.pid == pid
     model.close()
