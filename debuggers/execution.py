@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from threading import Event
+from typing import TypeVar
+
+P, A = TypeVar("P"), TypeVar("A")
+THREADS = max(1, os.cpu_count() or 1)
 
 
 class Cancelled(Exception):
@@ -66,3 +72,33 @@ def blocks(n: int, size: int, message: str = "") -> Iterator[slice]:
     for start in range(0, n, size):
         report(start / n, message)
         yield slice(start, min(start + size, n))
+
+
+def in_threads(work: Callable[[P], A], pieces: Sequence[P], message: str = "", span: tuple[float, float] = (0, 1)) -> list[A]:
+    """Return what `work` returns for each piece, in their order; the pieces are shared out among the machine's cores.
+
+    Parameters
+    ----------
+    work : callable
+        Compiled code that gives the interpreter's lock away, or little code around it.
+    pieces : sequence
+    message : str
+        What is reported while the pieces are done.
+    span : (float, float)
+        Where in the whole work's progress these pieces begin and end; equal ends: nothing is reported.
+    """
+    if len(pieces) < 2 or THREADS < 2:
+        return [work(piece) for piece in pieces]
+    low, high = span
+    with ThreadPoolExecutor(THREADS) as pool:
+        futures = [pool.submit(work, piece) for piece in pieces]
+        try:
+            waiting = set(futures)
+            while waiting:
+                waiting = wait(waiting, return_when=FIRST_COMPLETED).not_done
+                if high > low:
+                    report(low + (high - low) * (1 - len(waiting) / len(futures)), message)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        return [future.result() for future in futures]

@@ -1,0 +1,302 @@
+"""The lattice of slices: every conjunction of up to three items is scored exactly, from counts in cubes of bins.
+
+Three features at a time, rows are counted into a cube of their bins (rows, sum and sum of squares of the loss), and the
+cube is summed along its axes. Any box of it, and so any conjunction of three intervals, categories or gaps, then costs
+eight look-ups, however many rows it has and however many intervals of a feature overlap. A slice of one or two literals
+is a box whose other sides are whole: for that there is one feature more, `NOTHING`, with one bin and one item.
+
+All work is on arrays, without the interpreter's lock, so that threads share it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+WELCH, SLICELINE, EFFECT, SHARE = range(4)
+# Rows, sum, sum of squares, and a pad that lets one row be added in one instruction.
+FIELDS = 4
+
+
+@njit(cache=True, nogil=True)
+def welch(n, s, q, all_n, all_s, all_q, prior):
+    """Return Welch's t of `n` rows against the others, with one row of the overall variance `prior` added to them.
+
+    The added row keeps a few rows that happen to agree from being infinitely certain.
+    """
+    m = all_n - n
+    if n < 1 or m < 2:
+        return 0.0
+    r = all_s - s
+    inside = (max(q - s * s / n, 0.0) + prior) / n
+    outside = max(all_q - q - r * r / m, 0.0) / (m - 1)
+    variance = inside / n + outside / m
+    return (s / n - r / m) / np.sqrt(variance) if variance > 0 else 0.0
+
+
+@njit(cache=True, nogil=True)
+def overall_variance(totals):
+    """Return the variance of a loss from its rows, sum and sum of squares."""
+    n, s, q = totals[0], totals[1], totals[2]
+    return max(q - s * s / n, 0.0) / (n - 1) if n > 1 else 0.0
+
+
+@njit(cache=True, nogil=True)
+def score(ranking, n, s, q, all_n, all_s, all_q, prior, base, alpha):
+    """Return how a slice ranks; above 0 where its loss is above that of the rest.
+
+    `s` and `all_s` are sums of the loss minus `base`. SliceLine: ``alpha * (mean / overall mean - 1) - (1 - alpha) *
+    (rows / slice's rows - 1)``. Effect size: ``sqrt(2) * difference / sqrt(both variances)``. Share: the loss beyond
+    what the rows would have at the rest's mean, as a share of all loss.
+    """
+    if ranking == WELCH:
+        return welch(n, s, q, all_n, all_s, all_q, prior)
+    m = all_n - n
+    whole = all_s + all_n * base
+    if ranking == SLICELINE:
+        excess = (s / n + base) / (whole / all_n) - 1 if whole > 0 else 0.0
+        return alpha * excess - (1 - alpha) * (all_n / n - 1)
+    if m < 2:
+        return 0.0
+    gap = s / n - (all_s - s) / m
+    if ranking == SHARE:
+        return gap * n / whole if whole > 0 else 0.0
+    r = all_s - s
+    spread = (max(q - s * s / n, 0.0) + prior) / n + max(all_q - q - r * r / m, 0.0) / (m - 1)
+    return np.sqrt(2.0) * gap / np.sqrt(spread) if spread > 0 else 0.0
+
+
+@njit(cache=True, nogil=True)
+def fill(cube, first, second, third, widths, moments):
+    """Count rows into a cube and sum it along its axes, so that any box is a difference of corners.
+
+    Parameters
+    ----------
+    cube : ndarray of float64, shape (cells, FIELDS)
+        Cell ``((i * (b + 1)) + j) * (c + 1) + k`` becomes the sum over bins before i, j and k.
+    first, second, third : ndarray of uint8, shape (n,)
+        Bins of each row.
+    widths : (a, b, c)
+        Numbers of bins.
+    moments : ndarray of float64, shape (n, FIELDS)
+        1, the loss, its square, 0 for each row.
+    """
+    a, b, c = widths
+    wide, deep = (b + 1) * (c + 1), c + 1
+    cube[: (a + 1) * wide] = 0.0
+    origin = wide + deep + 1
+    for r in range(len(first)):
+        cell = origin + first[r] * wide + second[r] * deep + third[r]
+        n, s, q = moments[r, 0], moments[r, 1], moments[r, 2]
+        cube[cell, 0] += n
+        cube[cell, 1] += s
+        cube[cell, 2] += q
+    for i in range(1, a + 1):
+        for j in range(1, b + 1):
+            row = i * wide + j * deep
+            for k in range(1, c + 1):
+                for x in range(3):
+                    cube[row + k, x] += cube[row + k - 1, x]
+        for j in range(1, b + 1):
+            row = i * wide + j * deep
+            for k in range(1, c + 1):
+                for x in range(3):
+                    cube[row + k, x] += cube[row - deep + k, x]
+        for cell in range(i * wide, (i + 1) * wide):
+            for x in range(3):
+                cube[cell, x] += cube[cell - wide, x]
+
+
+@njit(cache=True, nogil=True)
+def _line(cube, line, low, high, other_low, other_high, wide, deep):
+    """Write the sums along the third axis of the rows within two ranges of the other axes."""
+    w, x = high * wide + other_high * deep, low * wide + other_high * deep
+    y, z = high * wide + other_low * deep, low * wide + other_low * deep
+    for k in range(deep):
+        for i in range(3):
+            line[k, i] = cube[w + k, i] - cube[x + k, i] - cube[y + k, i] + cube[z + k, i]
+
+
+@njit(cache=True, nogil=True)
+def _box(cube, lows, highs, wide, deep, i):
+    """Return one sum over a box."""
+    total = 0.0
+    for corner in range(8):
+        x = highs[0] if corner & 1 else lows[0]
+        y = highs[1] if corner & 2 else lows[1]
+        z = highs[2] if corner & 4 else lows[2]
+        sign = 1.0 if (corner & 1) + (corner >> 1 & 1) + (corner >> 2 & 1) in (1, 3) else -1.0
+        total += sign * cube[x * wide + y * deep + z, i]
+    return total
+
+
+@njit(cache=True, nogil=True)
+def _every_literal_pays(cube, lows, highs, widths, wide, deep, limit, prior):
+    """Whether the slice errs more than what each of its literals shuts out, by Welch's t of at least `limit`."""
+    n = _box(cube, lows, highs, wide, deep, 0)
+    s = _box(cube, lows, highs, wide, deep, 1)
+    q = _box(cube, lows, highs, wide, deep, 2)
+    low, high = np.empty(3, np.int64), np.empty(3, np.int64)
+    for axis in range(3):
+        if widths[axis] == 1:  # the axis of `NOTHING`
+            continue
+        low[:], high[:] = lows, highs
+        low[axis], high[axis] = 0, widths[axis]
+        parent_n = _box(cube, low, high, wide, deep, 0)
+        parent_s = _box(cube, low, high, wide, deep, 1)
+        parent_q = _box(cube, low, high, wide, deep, 2)
+        if welch(n, s, q, parent_n, parent_s, parent_q, prior) < limit:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def before(score_a, items_a, score_b, items_b, nothing):
+    """Whether slice a ranks before b: by score, then by fewer literals, then by its items."""
+    if score_a != score_b:
+        return score_a > score_b
+    literals_a = literals_b = 0
+    for i in range(3):
+        literals_a += items_a[i] != nothing
+        literals_b += items_b[i] != nothing
+    if literals_a != literals_b:
+        return literals_a < literals_b
+    for i in range(3):
+        if items_a[i] != items_b[i]:
+            return items_a[i] < items_b[i]
+    return False
+
+
+@njit(cache=True, nogil=True)
+def keep(scores, items, value, found, nothing):
+    """Insert a slice where it belongs among the best, the last of which drops out."""
+    k = len(scores) - 1
+    if not before(value, found, scores[k], items[k], nothing):
+        return
+    while k > 0 and before(value, found, scores[k - 1], items[k - 1], nothing):
+        scores[k] = scores[k - 1]
+        items[k] = items[k - 1]
+        k -= 1
+    scores[k] = value
+    items[k] = found
+
+
+@njit(cache=True, nogil=True)
+def best_slices(codes, widths, starts, lows, highs, moments, groups, min_rows, ranking, base, alpha, limit, prices, k):
+    """Return the best slices over some triples of features.
+
+    Parameters
+    ----------
+    codes : ndarray of uint8, shape (features + 1, n)
+        Bin of each row; the last feature is `NOTHING`: zeros.
+    widths : ndarray of int64, shape (features + 1,)
+        Number of bins of each feature.
+    starts : ndarray of int64, shape (features + 2,)
+        Items of feature f are ``starts[f]`` to ``starts[f + 1]``, excluded; `NOTHING` has one, the whole.
+    lows, highs : ndarray of int64, shape (items,)
+        An item holds the bins from `lows`, included, to `highs`, excluded.
+    moments : ndarray of float64, shape (n, FIELDS)
+        1, the loss minus `base`, its square, 0.
+    groups : ndarray of int64, shape (m, 3)
+        Rising triples of features.
+    min_rows : float
+        A slice has at least so many rows.
+    ranking : int
+        `WELCH`, `SLICELINE`, `EFFECT` or `SHARE`.
+    base, alpha : float
+        As `score` says.
+    limit : float
+        Least Welch t of a slice against what any one of its literals shuts out; minus infinity: no such rule.
+    prices : ndarray of float64, shape (4,)
+        What a slice of so many literals pays: its score becomes ``sqrt(score² - price)``.
+    k : int
+        Slices to keep.
+
+    Returns
+    -------
+    scores : ndarray of shape (k,)
+        Falling; minus infinity where there are fewer slices whose score is above 0.
+    items : ndarray of int64, shape (k, 3)
+    """
+    nothing, last = len(lows) - 1, len(widths) - 1
+    scores, items = np.full(k, -np.inf), np.full((k, 3), nothing, np.int64)
+    total = np.zeros(3)
+    for r in range(len(moments)):
+        for i in range(3):
+            total[i] += moments[r, i]
+    prior = overall_variance(total)
+    cells = 1
+    for g in range(len(groups)):
+        size = (widths[groups[g, 0]] + 1) * (widths[groups[g, 1]] + 1) * (widths[groups[g, 2]] + 1)
+        cells = max(cells, size)
+    cube = np.zeros((cells, FIELDS))
+    line = np.zeros((widths.max() + 1, 3))
+    found, low, high = np.empty(3, np.int64), np.empty(3, np.int64), np.empty(3, np.int64)
+    for g in range(len(groups)):
+        f0, f1, f2 = groups[g]
+        shape = (widths[f0], widths[f1], widths[f2])
+        wide, deep = (shape[1] + 1) * (shape[2] + 1), shape[2] + 1
+        price = prices[(f0 < last) + (f1 < last) + (f2 < last)]
+        fill(cube, codes[f0], codes[f1], codes[f2], shape, moments)
+        for a in range(starts[f0], starts[f0 + 1]):
+            for b in range(starts[f1], starts[f1 + 1]):
+                _line(cube, line, lows[a], highs[a], lows[b], highs[b], wide, deep)
+                if line[shape[2], 0] < min_rows:
+                    continue
+                for c in range(starts[f2], starts[f2 + 1]):
+                    n = line[highs[c], 0] - line[lows[c], 0]
+                    if n < min_rows:
+                        continue
+                    s, q = line[highs[c], 1] - line[lows[c], 1], line[highs[c], 2] - line[lows[c], 2]
+                    if s * total[0] <= total[1] * n:  # its mean is not above that of all rows
+                        continue
+                    value = score(ranking, n, s, q, total[0], total[1], total[2], prior, base, alpha)
+                    value = np.sqrt(max(value * value - price, 0.0)) if value > 0 else value
+                    if value <= 0 or value < scores[k - 1]:
+                        continue
+                    found[0], found[1], found[2] = a, b, c
+                    if not before(value, found, scores[k - 1], items[k - 1], nothing):
+                        continue
+                    low[0], low[1], low[2] = lows[a], lows[b], lows[c]
+                    high[0], high[1], high[2] = highs[a], highs[b], highs[c]
+                    if _every_literal_pays(cube, low, high, shape, wide, deep, limit, prior):
+                        keep(scores, items, value, found, nothing)
+    return scores, items
+
+
+@njit(cache=True, nogil=True)
+def best_range(sums, totals, min_rows, ranking, base, alpha, prior):
+    """Return the best range of consecutive bins, as score, low and high, high excluded; minus infinity without one.
+
+    Parameters
+    ----------
+    sums : ndarray of float64, shape (bins, 3)
+        Rows, sum of the loss minus `base`, and sum of its square, of the rows in question in each bin.
+    totals : ndarray of float64, shape (3,)
+        The same of all rows, those outside every bin included.
+    """
+    best, from_, to = -np.inf, 0, 0
+    for low in range(len(sums)):
+        if sums[low, 0] == 0:
+            continue
+        n = s = q = 0.0
+        for high in range(low, len(sums)):
+            n, s, q = n + sums[high, 0], s + sums[high, 1], q + sums[high, 2]
+            if n < min_rows or sums[high, 0] == 0 or s * totals[0] <= totals[1] * n:
+                continue
+            value = score(ranking, n, s, q, totals[0], totals[1], totals[2], prior, base, alpha)
+            if value > best:
+                best, from_, to = value, low, high + 1
+    return best, from_, to
+
+
+@njit(cache=True, nogil=True)
+def bin_sums(codes, values, bins):
+    """Return rows, sum and sum of squares of `values` in each bin, shape (bins, 3)."""
+    sums = np.zeros((bins, 3))
+    for r in range(len(codes)):
+        v = values[r]
+        sums[codes[r], 0] += 1.0
+        sums[codes[r], 1] += v
+        sums[codes[r], 2] += v * v
+    return sums
