@@ -38,6 +38,14 @@ class Item:
     high: int
 
 
+def rows_of(codes: Sequence[Codes], items: Sequence[Item]) -> npt.NDArray[np.bool_]:
+    """Return which rows lie in all of `items`, from their fine bins."""
+    inside = np.ones(len(codes[0]), dtype=bool)
+    for item in items:
+        inside &= (codes[item.column] >= item.low) & (codes[item.column] < item.high)
+    return inside
+
+
 @dataclass(frozen=True, eq=False)
 class Columns:
     """The columns along which slices are searched, in fine bins.

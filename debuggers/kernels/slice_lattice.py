@@ -16,9 +16,19 @@ from numba import njit
 WELCH, SLICELINE, EFFECT, SHARE = range(4)
 # Rows, sum, sum of squares, and a pad that lets one row be added in one instruction.
 FIELDS = 4
+# Scores below this are rounding.
+SAME = 1e-9
 
 
-@njit(cache=True, nogil=True)
+def moments_of(centred):
+    """Return 1, the value, its square and a pad for each row, shape (n, FIELDS), as `best_slices` takes them."""
+    moments = np.zeros((len(centred), FIELDS))
+    moments[:, 0], moments[:, 1] = 1.0, centred
+    np.square(centred, out=moments[:, 2])
+    return moments
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def welch(n, s, q, all_n, all_s, all_q, prior):
     """Return Welch's t of `n` rows against the others, with one row of the overall variance `prior` added to them.
 
@@ -34,14 +44,14 @@ def welch(n, s, q, all_n, all_s, all_q, prior):
     return (s / n - r / m) / np.sqrt(variance) if variance > 0 else 0.0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def overall_variance(totals):
     """Return the variance of a loss from its rows, sum and sum of squares."""
     n, s, q = totals[0], totals[1], totals[2]
     return max(q - s * s / n, 0.0) / (n - 1) if n > 1 else 0.0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def score(ranking, n, s, q, all_n, all_s, all_q, prior, base, alpha):
     """Return how a slice ranks; above 0 where its loss is above that of the rest.
 
@@ -66,7 +76,7 @@ def score(ranking, n, s, q, all_n, all_s, all_q, prior, base, alpha):
     return np.sqrt(2.0) * gap / np.sqrt(spread) if spread > 0 else 0.0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def fill(cube, first, second, third, widths, moments):
     """Count rows into a cube and sum it along its axes, so that any box is a difference of corners.
 
@@ -107,7 +117,7 @@ def fill(cube, first, second, third, widths, moments):
                 cube[cell, x] += cube[cell - wide, x]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _line(cube, line, low, high, other_low, other_high, wide, deep):
     """Write the sums along the third axis of the rows within two ranges of the other axes."""
     w, x = high * wide + other_high * deep, low * wide + other_high * deep
@@ -117,7 +127,7 @@ def _line(cube, line, low, high, other_low, other_high, wide, deep):
             line[k, i] = cube[w + k, i] - cube[x + k, i] - cube[y + k, i] + cube[z + k, i]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _box(cube, lows, highs, wide, deep, i):
     """Return one sum over a box."""
     total = 0.0
@@ -130,16 +140,14 @@ def _box(cube, lows, highs, wide, deep, i):
     return total
 
 
-@njit(cache=True, nogil=True)
-def _every_literal_pays(cube, lows, highs, widths, wide, deep, limit, prior):
+@njit(cache=True, nogil=True, error_model="numpy")
+def _every_literal_pays(cube, lows, highs, widths, literals, wide, deep, limit, prior):
     """Whether the slice errs more than what each of its literals shuts out, by Welch's t of at least `limit`."""
     n = _box(cube, lows, highs, wide, deep, 0)
     s = _box(cube, lows, highs, wide, deep, 1)
     q = _box(cube, lows, highs, wide, deep, 2)
     low, high = np.empty(3, np.int64), np.empty(3, np.int64)
-    for axis in range(3):
-        if widths[axis] == 1:  # the axis of `NOTHING`
-            continue
+    for axis in range(literals):
         low[:], high[:] = lows, highs
         low[axis], high[axis] = 0, widths[axis]
         parent_n = _box(cube, low, high, wide, deep, 0)
@@ -150,7 +158,7 @@ def _every_literal_pays(cube, lows, highs, widths, wide, deep, limit, prior):
     return True
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def before(score_a, items_a, score_b, items_b, nothing):
     """Whether slice a ranks before b: by score, then by fewer literals, then by its items."""
     if score_a != score_b:
@@ -167,7 +175,7 @@ def before(score_a, items_a, score_b, items_b, nothing):
     return False
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def keep(scores, items, value, found, nothing):
     """Insert a slice where it belongs among the best, the last of which drops out."""
     k = len(scores) - 1
@@ -181,8 +189,8 @@ def keep(scores, items, value, found, nothing):
     items[k] = found
 
 
-@njit(cache=True, nogil=True)
-def best_slices(codes, widths, starts, lows, highs, moments, groups, min_rows, ranking, base, alpha, limit, prices, k):
+@njit(cache=True, nogil=True, error_model="numpy")
+def best_slices(codes, widths, starts, lows, highs, moments, groups, min_rows, ranking, base, alpha, limit, k):
     """Return the best slices over some triples of features.
 
     Parameters
@@ -207,8 +215,6 @@ def best_slices(codes, widths, starts, lows, highs, moments, groups, min_rows, r
         As `score` says.
     limit : float
         Least Welch t of a slice against what any one of its literals shuts out; minus infinity: no such rule.
-    prices : ndarray of float64, shape (4,)
-        What a slice of so many literals pays: its score becomes ``sqrt(score² - price)``.
     k : int
         Slices to keep.
 
@@ -236,7 +242,7 @@ def best_slices(codes, widths, starts, lows, highs, moments, groups, min_rows, r
         f0, f1, f2 = groups[g]
         shape = (widths[f0], widths[f1], widths[f2])
         wide, deep = (shape[1] + 1) * (shape[2] + 1), shape[2] + 1
-        price = prices[(f0 < last) + (f1 < last) + (f2 < last)]
+        literals = (f0 < last) + (f1 < last) + (f2 < last)
         fill(cube, codes[f0], codes[f1], codes[f2], shape, moments)
         for a in range(starts[f0], starts[f0 + 1]):
             for b in range(starts[f1], starts[f1 + 1]):
@@ -251,20 +257,19 @@ def best_slices(codes, widths, starts, lows, highs, moments, groups, min_rows, r
                     if s * total[0] <= total[1] * n:  # its mean is not above that of all rows
                         continue
                     value = score(ranking, n, s, q, total[0], total[1], total[2], prior, base, alpha)
-                    value = np.sqrt(max(value * value - price, 0.0)) if value > 0 else value
-                    if value <= 0 or value < scores[k - 1]:
+                    if value <= SAME or value < scores[k - 1]:
                         continue
                     found[0], found[1], found[2] = a, b, c
                     if not before(value, found, scores[k - 1], items[k - 1], nothing):
                         continue
                     low[0], low[1], low[2] = lows[a], lows[b], lows[c]
                     high[0], high[1], high[2] = highs[a], highs[b], highs[c]
-                    if _every_literal_pays(cube, low, high, shape, wide, deep, limit, prior):
+                    if _every_literal_pays(cube, low, high, shape, literals, wide, deep, limit, prior):
                         keep(scores, items, value, found, nothing)
     return scores, items
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def best_range(sums, totals, min_rows, ranking, base, alpha, prior):
     """Return the best range of consecutive bins, as score, low and high, high excluded; minus infinity without one.
 
@@ -290,7 +295,7 @@ def best_range(sums, totals, min_rows, ranking, base, alpha, prior):
     return best, from_, to
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def bin_sums(codes, values, bins):
     """Return rows, sum and sum of squares of `values` in each bin, shape (bins, 3)."""
     sums = np.zeros((bins, 3))

@@ -1,0 +1,141 @@
+"""The largest t of a whole search under many redrawn losses at once: what chance alone makes of the lattice.
+
+As in `slice_lattice`, rows are counted into cubes of bins, whose cells here hold one sum for each redrawn loss.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def largest(codes, widths, starts, lows, highs, losses, binary, against_rest, groups, min_rows):
+    """Return the largest t over some triples of features for each loss, as ``t * |t|``.
+
+    Parameters
+    ----------
+    codes, widths, starts, lows, highs, groups, min_rows
+        As `slice_lattice.best_slices` takes them.
+    losses : ndarray of float32, shape (n, draws)
+        Redrawn losses, each near 0 on average.
+    binary : bool
+        Whether every loss is 0 or 1, so that its square is itself.
+    against_rest : bool
+        Whether a slice's mean is compared with that of the other rows (Welch) or with 0 (Student).
+
+    Returns
+    -------
+    ndarray of shape (draws,)
+        Minus infinity where no slice has enough rows.
+    """
+    draws = losses.shape[1]
+    best = np.full(draws, -np.inf)
+    all_n, all_s, all_q, prior = _totals(losses)
+    cells = 1
+    for g in range(len(groups)):
+        size = (widths[groups[g, 0]] + 1) * (widths[groups[g, 1]] + 1) * (widths[groups[g, 2]] + 1)
+        cells = max(cells, size)
+    rows, sums = np.zeros(cells), np.zeros((cells, draws))
+    squares = sums if binary else np.zeros((cells, draws))
+    deepest = widths.max() + 1
+    line_n, line_s = np.zeros(deepest), np.zeros((deepest, draws))
+    line_q = line_s if binary else np.zeros((deepest, draws))
+    for g in range(len(groups)):
+        f0, f1, f2 = groups[g]
+        shape = (widths[f0], widths[f1], widths[f2])
+        wide, deep = (shape[1] + 1) * (shape[2] + 1), shape[2] + 1
+        _fill(rows, sums, squares, codes[f0], codes[f1], codes[f2], shape, losses, binary)
+        for a in range(starts[f0], starts[f0 + 1]):
+            for b in range(starts[f1], starts[f1 + 1]):
+                corners = (
+                    highs[a] * wide + highs[b] * deep, lows[a] * wide + highs[b] * deep,
+                    highs[a] * wide + lows[b] * deep, lows[a] * wide + lows[b] * deep,
+                )  # fmt: skip
+                w, x, y, z = corners
+                if rows[w + deep - 1] - rows[x + deep - 1] - rows[y + deep - 1] + rows[z + deep - 1] < min_rows:
+                    continue
+                for k in range(deep):
+                    line_n[k] = rows[w + k] - rows[x + k] - rows[y + k] + rows[z + k]
+                    _difference(line_s[k], sums, w + k, x + k, y + k, z + k)
+                    if not binary:
+                        _difference(line_q[k], squares, w + k, x + k, y + k, z + k)
+                for c in range(starts[f2], starts[f2 + 1]):
+                    n = line_n[highs[c]] - line_n[lows[c]]
+                    if n < min_rows:
+                        continue
+                    if against_rest and all_n - n >= 2:
+                        _welch(best, line_s, line_q, lows[c], highs[c], n, all_n, all_s, all_q, prior)
+                    elif not against_rest:
+                        _student(best, line_s, line_q, lows[c], highs[c], n, prior)
+    return best
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _totals(losses):
+    n, draws = losses.shape
+    sums, squares = np.zeros(draws), np.zeros(draws)
+    for r in range(n):
+        for d in range(draws):
+            v = np.float64(losses[r, d])
+            sums[d] += v
+            squares[d] += v * v
+    return n, sums, squares, np.maximum(squares - sums * sums / max(n, 1), 0.0) / max(n - 1, 1)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill(rows, sums, squares, first, second, third, widths, losses, binary):
+    """Count rows and every redrawn loss into cubes, summed along their axes."""
+    a, b, c = widths
+    wide, deep = (b + 1) * (c + 1), c + 1
+    cells, draws = (a + 1) * wide, losses.shape[1]
+    rows[:cells] = 0.0
+    sums[:cells] = 0.0
+    if not binary:
+        squares[:cells] = 0.0
+    origin = wide + deep + 1
+    for r in range(len(first)):
+        cell = origin + first[r] * wide + second[r] * deep + third[r]
+        rows[cell] += 1.0
+        for d in range(draws):
+            sums[cell, d] += losses[r, d]
+        if not binary:
+            for d in range(draws):
+                v = np.float64(losses[r, d])
+                squares[cell, d] += v * v
+    for step, outer in ((1, deep), (deep, wide), (wide, cells)):
+        for cell in range(step, cells):
+            if cell % outer < step:  # the first of its line
+                continue
+            rows[cell] += rows[cell - step]
+            for d in range(draws):
+                sums[cell, d] += sums[cell - step, d]
+            if not binary:
+                for d in range(draws):
+                    squares[cell, d] += squares[cell - step, d]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _difference(line, cube, w, x, y, z):
+    for d in range(len(line)):
+        line[d] = cube[w, d] - cube[x, d] - cube[y, d] + cube[z, d]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _welch(best, line_s, line_q, low, high, n, all_n, all_s, all_q, prior):
+    m = all_n - n
+    for d in range(len(best)):
+        s, q = line_s[high, d] - line_s[low, d], line_q[high, d] - line_q[low, d]
+        r = all_s[d] - s
+        inside = (max(q - s * s / n, 0.0) + prior[d]) / n
+        outside = max(all_q[d] - q - r * r / m, 0.0) / (m - 1)
+        gap, variance = s / n - r / m, inside / n + outside / m
+        best[d] = max(best[d], gap * abs(gap) / variance if variance > 0 else 0.0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _student(best, line_s, line_q, low, high, n, prior):
+    for d in range(len(best)):
+        s, q = line_s[high, d] - line_s[low, d], line_q[high, d] - line_q[low, d]
+        variance = (max(q - s * s / n, 0.0) + prior[d]) / n / n
+        best[d] = max(best[d], s / n * abs(s / n) / variance if variance > 0 else 0.0)

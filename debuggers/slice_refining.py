@@ -1,0 +1,101 @@
+"""A slice of the lattice made exact: the ends of its intervals moved, and literals that say little dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from debuggers.kernels import slice_lattice as kernel
+from debuggers.slice_items import Codes, Columns, Item, rows_of
+
+Floats = npt.NDArray[np.float64]
+# Times that each literal's ends are moved at most.
+SWEEPS = 4
+# By how much a literal has to raise the square of Welch's t to stay. An interval's ends are chosen among thousands, a
+# category among dozens: chance alone raises it by about twice the logarithm of that. Measured on planted slices.
+INTERVAL_PRICE, CATEGORY_PRICE = 14.0, 4.0
+
+
+def welch(values: Floats, inside: npt.NDArray[np.bool_]) -> float:
+    """Return Welch's t of some rows against the others, as the search ranks it."""
+    centred = values - values.mean()
+    totals, own = (kernel.moments_of(part)[:, :3].sum(axis=0) for part in (centred, centred[inside]))
+    return float(kernel.welch(*own, *totals, kernel.overall_variance(totals)))
+
+
+def refined(
+    columns: Columns,
+    codes: Sequence[Codes],
+    values: Floats,
+    items: Sequence[Item],
+    min_rows: int,
+    ranking: int = kernel.WELCH,
+    alpha: float = 0.0,
+) -> tuple[Item, ...]:
+    """Move the ends of a slice's intervals, one literal after the other, to where the slice ranks best.
+
+    Parameters
+    ----------
+    columns : Columns
+    codes : sequence of ndarray of uint8, each of shape (n,)
+        Fine bins of the rows.
+    values : ndarray of shape (n,)
+    items : sequence of Item
+    min_rows : int
+        Rows of the slice, at least.
+    ranking, alpha
+        As `kernel.score` takes them.
+    """
+    base = float(values.mean())
+    totals = kernel.moments_of(values - base)[:, :3].sum(axis=0)
+    prior, chosen = kernel.overall_variance(totals), list(items)
+    for _ in range(SWEEPS):
+        before = list(chosen)
+        for i, item in enumerate(chosen):
+            if not columns.is_interval(item):
+                continue
+            others = rows_of(codes, [other for other in chosen if other is not item])
+            bins = columns.bins[item.column].known
+            sums = kernel.bin_sums(codes[item.column][others], values[others] - base, bins + 1)[:bins]
+            _, low, high = kernel.best_range(sums, totals, float(min_rows), ranking, base, alpha, prior)
+            if high > low:
+                chosen[i] = Item(item.column, low, high)
+        if chosen == before:
+            break
+    return tuple(chosen)
+
+
+def simplest(
+    columns: Columns,
+    codes: Sequence[Codes],
+    values: Floats,
+    items: Sequence[Item],
+    min_rows: int,
+    ranking: int = kernel.WELCH,
+    alpha: float = 0.0,
+) -> tuple[Item, ...]:
+    """Refine a slice and drop, one after the other, the literals that do not earn their price.
+
+    Parameters are those of `refined`.
+    """
+    chosen = refined(columns, codes, values, items, min_rows, ranking, alpha)
+    while len(chosen) > 1:
+        square = _square(values, codes, chosen)
+        options = []
+        for item in chosen:
+            shorter = [other for other in chosen if other is not item]
+            less = refined(columns, codes, values, shorter, min_rows, ranking, alpha)
+            price = INTERVAL_PRICE if columns.is_interval(item) else CATEGORY_PRICE
+            options.append((square - _square(values, codes, less) - price, less))
+        lost, less = min(options)
+        if lost >= 0:
+            break
+        chosen = less
+    return chosen
+
+
+def _square(values: Floats, codes: Sequence[Codes], items: Sequence[Item]) -> float:
+    t = welch(values, rows_of(codes, items))
+    return t * abs(t)
