@@ -74,7 +74,9 @@ def blocks(n: int, size: int, message: str = "") -> Iterator[slice]:
         yield slice(start, min(start + size, n))
 
 
-def in_threads(work: Callable[[P], A], pieces: Sequence[P], message: str = "", span: tuple[float, float] = (0, 1)) -> list[A]:
+def in_threads(
+    work: Callable[[P], A], pieces: Sequence[P], message: str = "", span: tuple[float, float] = (0, 1)
+) -> list[A]:
     """Return what `work` returns for each piece, in their order; the pieces are shared out among the machine's cores.
 
     Parameters

@@ -192,7 +192,9 @@ def _standing_out(sums: Floats, min_rows: int, known: int) -> list[tuple[int, in
     found: list[tuple[int, int]] = []
     free = [(0, known)]
     for _ in range(GUIDED):
-        best = [(*kernel.best_range(sums[a:b], totals, float(min_rows), kernel.WELCH, 0.0, 0.0, prior), a) for a, b in free]
+        best = [
+            (*kernel.best_range(sums[a:b], totals, float(min_rows), kernel.WELCH, 0.0, 0.0, prior), a) for a, b in free
+        ]
         value, low, high, start = max(best, default=(-np.inf, 0, 0, 0))
         if not np.isfinite(value):
             break

@@ -50,7 +50,7 @@ class Null:
         return float(np.quantile(self.largest, CONFIDENCE, method="higher"))
 
 
-def seconds(lattice: Lattice, groups: Groups, draws: int) -> float:
+def expected_seconds(lattice: Lattice, groups: Groups, draws: int) -> float:
     """Return about how long the null of a search takes on `CORES` cores."""
     n = lattice.codes.shape[1]
     one = n * len(groups) * PER_ROW + boxes(lattice, groups).sum() * PER_BOX + cells(lattice, groups).sum() * PER_CELL
@@ -102,3 +102,31 @@ def largest_t(
         found.append(np.max(in_threads(work, pieces, message, (low, high)), axis=0, initial=-np.inf))
     signed = np.concatenate(found) if found else np.empty(0)
     return np.sign(signed) * np.sqrt(np.abs(signed))
+
+
+def judged(
+    lattice: Lattice,
+    groups: Groups,
+    draw: Callable[[], Floats],
+    *,
+    draws: int,
+    against_rest: bool,
+    min_rows: int,
+    seconds: float,
+    message: str,
+    span: tuple[float, float],
+) -> Null:
+    """Return the null of a search, or why it was left out: it would take longer than `seconds` on `CORES` cores.
+
+    Other parameters are those of `largest_t`.
+    """
+    needed = expected_seconds(lattice, groups, draws)
+    if needed > seconds:
+        return Null(np.empty(0), (
+            f"Not judged by redrawn losses: {draws} draws would take about {needed:,.0f} s, and {seconds:,.0f} s are "
+            "given; give it more time or fewer draws."
+        ))  # fmt: skip
+    found = largest_t(
+        lattice, groups, draw, draws=draws, against_rest=against_rest, min_rows=min_rows, message=message, span=span
+    )
+    return Null(found)

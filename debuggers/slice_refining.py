@@ -25,6 +25,14 @@ def welch(values: Floats, inside: npt.NDArray[np.bool_]) -> float:
     return float(kernel.welch(*own, *totals, kernel.overall_variance(totals)))
 
 
+def student(values: Floats, inside: npt.NDArray[np.bool_]) -> float:
+    """Return Student's t of some rows against 0, with one row of the overall variance added as the search does."""
+    totals, own = (kernel.moments_of(part)[:, :3].sum(axis=0) for part in (values, values[inside]))
+    n, s, q = own
+    variance = (max(q - s * s / n, 0.0) + kernel.overall_variance(totals)) / n / n if n else 0.0
+    return float(s / n / np.sqrt(variance)) if variance > 0 else 0.0
+
+
 def refined(
     columns: Columns,
     codes: Sequence[Codes],

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from debuggers.execution import THREADS, in_threads, report
 from debuggers.kernels import slice_lattice as kernel
 from debuggers.slice_items import Codes, Columns, Item, Lattice, make_lattice, rows_of
-from debuggers.slice_refining import simplest, welch
+from debuggers.slice_refining import simplest
 from debuggers.strata import added, beyond, divided
 
 Floats = npt.NDArray[np.float64]
@@ -77,15 +77,12 @@ class Found:
     ----------
     items : tuple of Item
         With the ends of intervals where they fit best, and without literals that say little.
-    t : float
-        Welch's t, against the rest, of the slice of the lattice that it came from.
-    adds : float
-        t of the slice beside those found before it.
+    coarse : tuple of Item
+        The slice of the lattice that it came from.
     """
 
     items: tuple[Item, ...]
-    t: float
-    adds: float
+    coarse: tuple[Item, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,10 +146,9 @@ def search(columns: Columns, codes: Sequence[Codes], values: Floats, settings: S
         items = simplest(columns, codes, left + overall, coarse, settings.min_rows, RANKINGS[settings.ranking],
                          settings.alpha)  # fmt: skip
         inside = rows_of(codes, items)
-        adds = added(values, inside, strata)
-        if found and not adds >= settings.adds:
+        if found and not added(values, inside, strata) >= settings.adds:
             break
-        found.append(Found(items, welch(values, rows_of(codes, coarse)), adds))
+        found.append(Found(items, coarse))
         strata = divided(strata, inside)
     assert first is not None, "a search has at least one round"
     lattice, groups, left_out = first

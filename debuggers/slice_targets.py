@@ -63,7 +63,9 @@ def make_target(subject: Subject, measure: str) -> Target:
         return _whole(subject, measure)
     if measure.startswith("false"):
         if task is not Task.BINARY:
-            raise NotApplicable("Weak slices", f"{measure.capitalize()} need a binary classifier: choose loss or error.")
+            raise NotApplicable(
+                "Weak slices", f"{measure.capitalize()} need a binary classifier: choose loss or error."
+            )
         truth = 0.0 if measure == "false positives" else 1.0
         counted = subject.y == truth
         title = f"false-{'positive' if truth == 0 else 'negative'} rate"
