@@ -188,12 +188,12 @@ def _between_quantiles(known: Codes, bins: int, grain: int) -> set[tuple[int, in
 def _standing_out(sums: Floats, min_rows: int, known: int) -> list[tuple[int, int]]:
     """Return the ranges of known values that stand out most, one after the other and apart from each other."""
     totals = sums.sum(axis=0)
-    prior = kernel.overall_variance(totals)
+    floor = kernel.overall_variance(totals)
     found: list[tuple[int, int]] = []
     free = [(0, known)]
     for _ in range(GUIDED):
         best = [
-            (*kernel.best_range(sums[a:b], totals, float(min_rows), kernel.WELCH, 0.0, 0.0, prior), a) for a, b in free
+            (*kernel.best_range(sums[a:b], totals, float(min_rows), kernel.WELCH, 0.0, 0.0, floor), a) for a, b in free
         ]
         value, low, high, start = max(best, default=(-np.inf, 0, 0, 0))
         if not np.isfinite(value):

@@ -128,8 +128,8 @@ def _ranked(candidates: Sequence[Candidate], values: Floats, rows: Mask, setting
 
 
 def _score(own: Floats, totals: Floats, base: float, settings: Settings) -> float:
-    prior, ranking = kernel.overall_variance(totals), RANKINGS[settings.ranking]
-    return float(kernel.score(ranking, *own, *totals, prior, base, settings.alpha))
+    floor, ranking = kernel.overall_variance(totals), RANKINGS[settings.ranking]
+    return float(kernel.score(ranking, *own, *totals, floor, base, settings.alpha))
 
 
 def _clusters(columns: Columns, data: Dataset, values: Floats, rows: Mask, settings: Settings) -> Hunt:
@@ -148,7 +148,7 @@ def _clusters(columns: Columns, data: Dataset, values: Floats, rows: Mask, setti
     k = min(CLUSTERS, len(np.unique(points, axis=0)), int((weights > 0).sum()))
     if k < 2:
         return Hunt((), columns.left_out, 0)
-    model = KMeans(k, n_init=3, random_state=SEED % 2**32).fit(points, sample_weight=weights)
+    model = KMeans(k, n_init=1, max_iter=100, random_state=SEED % 2**32).fit(points, sample_weight=weights)
     labels = model.labels_
     codes = [c[some] for c in columns.codes(rows)]
     every = [b.codes for b in columns.bins]

@@ -16,6 +16,8 @@ SWEEPS = 4
 # By how much a literal has to raise the square of Welch's t to stay. An interval's ends are chosen among thousands, a
 # category among dozens: chance alone raises it by about twice the logarithm of that. Measured on planted slices.
 INTERVAL_PRICE, CATEGORY_PRICE = 14.0, 4.0
+# By how much an end of an interval has to raise it, beside leaving the interval open on that side.
+END_PRICE = 4.0
 
 
 def welch(values: Floats, inside: npt.NDArray[np.bool_]) -> float:
@@ -26,10 +28,10 @@ def welch(values: Floats, inside: npt.NDArray[np.bool_]) -> float:
 
 
 def student(values: Floats, inside: npt.NDArray[np.bool_]) -> float:
-    """Return Student's t of some rows against 0, with one row of the overall variance added as the search does."""
+    """Return Student's t of some rows against 0, whose variance counts as no less than the overall one."""
     totals, own = (kernel.moments_of(part)[:, :3].sum(axis=0) for part in (values, values[inside]))
     n, s, q = own
-    variance = (max(q - s * s / n, 0.0) + kernel.overall_variance(totals)) / n / n if n else 0.0
+    variance = max((q - s * s / n) / max(n - 1, 1), kernel.overall_variance(totals)) / n if n else 0.0
     return float(s / n / np.sqrt(variance)) if variance > 0 else 0.0
 
 
@@ -58,7 +60,7 @@ def refined(
     """
     base = float(values.mean())
     totals = kernel.moments_of(values - base)[:, :3].sum(axis=0)
-    prior, chosen = kernel.overall_variance(totals), list(items)
+    floor, chosen = kernel.overall_variance(totals), list(items)
     for _ in range(SWEEPS):
         before = list(chosen)
         for i, item in enumerate(chosen):
@@ -67,7 +69,7 @@ def refined(
             others = rows_of(codes, [other for other in chosen if other is not item])
             bins = columns.bins[item.column].known
             sums = kernel.bin_sums(codes[item.column][others], values[others] - base, bins + 1)[:bins]
-            _, low, high = kernel.best_range(sums, totals, float(min_rows), ranking, base, alpha, prior)
+            _, low, high = kernel.best_range(sums, totals, float(min_rows), ranking, base, alpha, floor)
             if high > low:
                 chosen[i] = Item(item.column, low, high)
         if chosen == before:
@@ -101,7 +103,23 @@ def simplest(
         if lost >= 0:
             break
         chosen = less
-    return chosen
+    return _opened(columns, codes, values, chosen)
+
+
+def _opened(columns: Columns, codes: Sequence[Codes], values: Floats, items: Sequence[Item]) -> tuple[Item, ...]:
+    """Leave intervals open where an end says little, unless that leaves no condition at all."""
+    chosen = list(items)
+    for i, item in enumerate(items):
+        if not columns.is_interval(item):
+            continue
+        known = columns.bins[item.column].known
+        for low, high in ((0, item.high), (item.low, known)):
+            wider = [*chosen[:i], Item(item.column, min(low, chosen[i].low), max(high, chosen[i].high)), *chosen[i + 1 :]]
+            if (wider[i].low, wider[i].high) == (0, known):
+                continue
+            if _square(values, codes, chosen) - _square(values, codes, wider) < END_PRICE:
+                chosen = wider
+    return tuple(chosen)
 
 
 def _square(values: Floats, codes: Sequence[Codes], items: Sequence[Item]) -> float:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from debuggers.execution import THREADS, in_threads, report
 from debuggers.kernels import slice_lattice as kernel
 from debuggers.slice_items import Codes, Columns, Item, Lattice, make_lattice, rows_of
-from debuggers.slice_refining import simplest
+from debuggers.slice_refining import simplest, welch
 from debuggers.strata import added, beyond, divided
 
 Floats = npt.NDArray[np.float64]
@@ -28,6 +28,8 @@ PER_ROW, PER_BOX, PER_CELL = 3.0, 8.0, 4.0
 MAX_CELLS = 4_000_000  # of one cube: 128 MB
 # The budget is reckoned for so many cores, whatever the machine has, so that every machine gives the same answer.
 CORES = 2
+# Slices that stand out in what is left, of which the first that errs more than all other rows is taken.
+NEXT = 50
 # Work of fewer nanoseconds is not worth a thread.
 SMALL = 2e6
 
@@ -139,10 +141,10 @@ def search(columns: Columns, codes: Sequence[Codes], values: Floats, settings: S
         lattice = make_lattice(columns, codes, left, grain=settings.grain, min_rows=settings.min_rows)
         groups, left_out = within_budget(lattice, left + overall, settings)
         first = first or (lattice, groups, left_out)
-        top = best(lattice, left + overall, settings, 1, groups)
-        if not top:
+        least = settings.adds if found else -np.inf
+        coarse = _first_above(least, lattice, codes, values, best(lattice, left + overall, settings, NEXT, groups))
+        if coarse is None:
             break
-        coarse = tuple(lattice.items[item] for item in top[0][1])
         items = simplest(columns, codes, left + overall, coarse, settings.min_rows, RANKINGS[settings.ranking],
                          settings.alpha)  # fmt: skip
         inside = rows_of(codes, items)
@@ -153,6 +155,21 @@ def search(columns: Columns, codes: Sequence[Codes], values: Floats, settings: S
     assert first is not None, "a search has at least one round"
     lattice, groups, left_out = first
     return Search(tuple(found), (*columns.left_out, *left_out), lattice, groups)
+
+
+def _first_above(
+    least: float,
+    lattice: Lattice,
+    codes: Sequence[Codes],
+    values: Floats,
+    top: Sequence[tuple[float, tuple[int, ...]]],
+) -> tuple[Item, ...] | None:
+    """Return the first slice that also errs more than all other rows, not only than those of its stratum."""
+    for _, chosen in top:
+        items = tuple(lattice.items[item] for item in chosen)
+        if welch(values, rows_of(codes, items)) >= least:
+            return items
+    return None
 
 
 def best(

@@ -29,17 +29,18 @@ def moments_of(centred):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def welch(n, s, q, all_n, all_s, all_q, prior):
-    """Return Welch's t of `n` rows against the others, with one row of the overall variance `prior` added to them.
+def welch(n, s, q, all_n, all_s, all_q, floor):
+    """Return Welch's t of `n` rows against the others, where neither side's variance counts as less than `floor`.
 
-    The added row keeps a few rows that happen to agree from being infinitely certain.
+    With the overall variance as `floor`, a few rows that happen to agree are not taken for certain, and a small rest
+    that happens to be easy does not make a weak slice of all other rows.
     """
     m = all_n - n
     if n < 1 or m < 2:
         return 0.0
     r = all_s - s
-    inside = (max(q - s * s / n, 0.0) + prior) / n
-    outside = max(all_q - q - r * r / m, 0.0) / (m - 1)
+    inside = max((q - s * s / n) / (n - 1), floor) if n > 1 else floor
+    outside = max((all_q - q - r * r / m) / (m - 1), floor)
     variance = inside / n + outside / m
     return (s / n - r / m) / np.sqrt(variance) if variance > 0 else 0.0
 
@@ -52,7 +53,7 @@ def overall_variance(totals):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def score(ranking, n, s, q, all_n, all_s, all_q, prior, base, alpha):
+def score(ranking, n, s, q, all_n, all_s, all_q, floor, base, alpha):
     """Return how a slice ranks; above 0 where its loss is above that of the rest.
 
     `s` and `all_s` are sums of the loss minus `base`. SliceLine: ``alpha * (mean / overall mean - 1) - (1 - alpha) *
@@ -60,7 +61,7 @@ def score(ranking, n, s, q, all_n, all_s, all_q, prior, base, alpha):
     what the rows would have at the rest's mean, as a share of all loss.
     """
     if ranking == WELCH:
-        return welch(n, s, q, all_n, all_s, all_q, prior)
+        return welch(n, s, q, all_n, all_s, all_q, floor)
     m = all_n - n
     whole = all_s + all_n * base
     if ranking == SLICELINE:
@@ -72,7 +73,7 @@ def score(ranking, n, s, q, all_n, all_s, all_q, prior, base, alpha):
     if ranking == SHARE:
         return gap * n / whole if whole > 0 else 0.0
     r = all_s - s
-    spread = (max(q - s * s / n, 0.0) + prior) / n + max(all_q - q - r * r / m, 0.0) / (m - 1)
+    spread = max(q - s * s / n, 0.0) / max(n - 1, 1) + max(all_q - q - r * r / m, 0.0) / (m - 1)
     return np.sqrt(2.0) * gap / np.sqrt(spread) if spread > 0 else 0.0
 
 
@@ -141,7 +142,7 @@ def _box(cube, lows, highs, wide, deep, i):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _every_literal_pays(cube, lows, highs, widths, literals, wide, deep, limit, prior):
+def _every_literal_pays(cube, lows, highs, widths, literals, wide, deep, limit, floor):
     """Whether the slice errs more than what each of its literals shuts out, by Welch's t of at least `limit`."""
     n = _box(cube, lows, highs, wide, deep, 0)
     s = _box(cube, lows, highs, wide, deep, 1)
@@ -153,7 +154,7 @@ def _every_literal_pays(cube, lows, highs, widths, literals, wide, deep, limit, 
         parent_n = _box(cube, low, high, wide, deep, 0)
         parent_s = _box(cube, low, high, wide, deep, 1)
         parent_q = _box(cube, low, high, wide, deep, 2)
-        if welch(n, s, q, parent_n, parent_s, parent_q, prior) < limit:
+        if welch(n, s, q, parent_n, parent_s, parent_q, floor) < limit:
             return False
     return True
 
@@ -230,7 +231,7 @@ def best_slices(codes, widths, starts, lows, highs, moments, groups, min_rows, r
     for r in range(len(moments)):
         for i in range(3):
             total[i] += moments[r, i]
-    prior = overall_variance(total)
+    floor = overall_variance(total)
     cells = 1
     for g in range(len(groups)):
         size = (widths[groups[g, 0]] + 1) * (widths[groups[g, 1]] + 1) * (widths[groups[g, 2]] + 1)
@@ -256,7 +257,7 @@ def best_slices(codes, widths, starts, lows, highs, moments, groups, min_rows, r
                     s, q = line[highs[c], 1] - line[lows[c], 1], line[highs[c], 2] - line[lows[c], 2]
                     if s * total[0] <= total[1] * n:  # its mean is not above that of all rows
                         continue
-                    value = score(ranking, n, s, q, total[0], total[1], total[2], prior, base, alpha)
+                    value = score(ranking, n, s, q, total[0], total[1], total[2], floor, base, alpha)
                     if value <= SAME or value < scores[k - 1]:
                         continue
                     found[0], found[1], found[2] = a, b, c
@@ -264,13 +265,13 @@ def best_slices(codes, widths, starts, lows, highs, moments, groups, min_rows, r
                         continue
                     low[0], low[1], low[2] = lows[a], lows[b], lows[c]
                     high[0], high[1], high[2] = highs[a], highs[b], highs[c]
-                    if _every_literal_pays(cube, low, high, shape, literals, wide, deep, limit, prior):
+                    if _every_literal_pays(cube, low, high, shape, literals, wide, deep, limit, floor):
                         keep(scores, items, value, found, nothing)
     return scores, items
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def best_range(sums, totals, min_rows, ranking, base, alpha, prior):
+def best_range(sums, totals, min_rows, ranking, base, alpha, floor):
     """Return the best range of consecutive bins, as score, low and high, high excluded; minus infinity without one.
 
     Parameters
@@ -289,7 +290,7 @@ def best_range(sums, totals, min_rows, ranking, base, alpha, prior):
             n, s, q = n + sums[high, 0], s + sums[high, 1], q + sums[high, 2]
             if n < min_rows or sums[high, 0] == 0 or s * totals[0] <= totals[1] * n:
                 continue
-            value = score(ranking, n, s, q, totals[0], totals[1], totals[2], prior, base, alpha)
+            value = score(ranking, n, s, q, totals[0], totals[1], totals[2], floor, base, alpha)
             if value > best:
                 best, from_, to = value, low, high + 1
     return best, from_, to

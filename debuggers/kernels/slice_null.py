@@ -31,7 +31,7 @@ def largest(codes, widths, starts, lows, highs, losses, binary, against_rest, gr
     """
     draws = losses.shape[1]
     best = np.full(draws, -np.inf)
-    all_n, all_s, all_q, prior = _totals(losses)
+    all_n, all_s, all_q, floor = _totals(losses)
     cells = 1
     for g in range(len(groups)):
         size = (widths[groups[g, 0]] + 1) * (widths[groups[g, 1]] + 1) * (widths[groups[g, 2]] + 1)
@@ -65,9 +65,9 @@ def largest(codes, widths, starts, lows, highs, losses, binary, against_rest, gr
                     if n < min_rows:
                         continue
                     if against_rest and all_n - n >= 2:
-                        _welch(best, line_s, line_q, lows[c], highs[c], n, all_n, all_s, all_q, prior)
+                        _welch(best, line_s, line_q, lows[c], highs[c], n, all_n, all_s, all_q, floor)
                     elif not against_rest:
-                        _student(best, line_s, line_q, lows[c], highs[c], n, prior)
+                        _student(best, line_s, line_q, lows[c], highs[c], n, floor)
     return best
 
 
@@ -122,20 +122,20 @@ def _difference(line, cube, w, x, y, z):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _welch(best, line_s, line_q, low, high, n, all_n, all_s, all_q, prior):
+def _welch(best, line_s, line_q, low, high, n, all_n, all_s, all_q, floor):
     m = all_n - n
     for d in range(len(best)):
         s, q = line_s[high, d] - line_s[low, d], line_q[high, d] - line_q[low, d]
         r = all_s[d] - s
-        inside = (max(q - s * s / n, 0.0) + prior[d]) / n
-        outside = max(all_q[d] - q - r * r / m, 0.0) / (m - 1)
+        inside = max((q - s * s / n) / max(n - 1, 1), floor[d])
+        outside = max((all_q[d] - q - r * r / m) / (m - 1), floor[d])
         gap, variance = s / n - r / m, inside / n + outside / m
         best[d] = max(best[d], gap * abs(gap) / variance if variance > 0 else 0.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _student(best, line_s, line_q, low, high, n, prior):
+def _student(best, line_s, line_q, low, high, n, floor):
     for d in range(len(best)):
         s, q = line_s[high, d] - line_s[low, d], line_q[high, d] - line_q[low, d]
-        variance = (max(q - s * s / n, 0.0) + prior[d]) / n / n
+        variance = max((q - s * s / n) / max(n - 1, 1), floor[d]) / n
         best[d] = max(best[d], s / n * abs(s / n) / variance if variance > 0 else 0.0)

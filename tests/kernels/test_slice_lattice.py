@@ -68,19 +68,19 @@ class Table:
         ]
 
 
-def plain_welch(inside: Floats, rest: Floats, prior: float) -> float:
+def plain_welch(inside: Floats, rest: Floats, floor: float) -> float:
     if len(rest) < 2:
         return 0.0
-    spread = ((inside - inside.mean()) ** 2).sum()
-    error = np.sqrt((spread + prior) / len(inside) ** 2 + rest.var(ddof=1) / len(rest))
+    own = inside.var(ddof=1) if len(inside) > 1 else 0.0
+    error = np.sqrt(max(own, floor) / len(inside) + max(rest.var(ddof=1), floor) / len(rest))
     return float((inside.mean() - rest.mean()) / error) if error > 0 else 0.0
 
 
 def plain_score(losses: Floats, inside: npt.NDArray[np.bool_], ranking: int) -> float:
     own, rest = losses[inside], losses[~inside]
-    prior = losses.var(ddof=1)
+    floor = losses.var(ddof=1)
     if ranking == kernel.WELCH:
-        return plain_welch(own, rest, prior)
+        return plain_welch(own, rest, floor)
     if ranking == kernel.SLICELINE:
         size = len(losses) / len(own)
         return float(0.95 * (own.mean() / losses.mean() - 1) - 0.05 * (size - 1)) if losses.any() else 0.0
@@ -89,20 +89,20 @@ def plain_score(losses: Floats, inside: npt.NDArray[np.bool_], ranking: int) -> 
     gap = own.mean() - rest.mean()
     if ranking == kernel.SHARE:
         return float(gap * len(own) / losses.sum()) if losses.any() else 0.0
-    spread = (((own - own.mean()) ** 2).sum() + prior) / len(own) + rest.var(ddof=1)
+    spread = ((own - own.mean()) ** 2).sum() / max(len(own) - 1, 1) + rest.var(ddof=1)
     return float(np.sqrt(2) * gap / np.sqrt(spread)) if spread > 0 else 0.0
 
 
 def pays(table: Table, items: tuple[int, ...], inside: npt.NDArray[np.bool_], limit: float) -> bool:
     """Whether each literal shuts out rows that err less, the plain way."""
-    prior = table.losses.var(ddof=1)
+    floor = table.losses.var(ddof=1)
     for dropped in items:
         others = np.ones(len(inside), dtype=bool)
         for i in items:
             if i != dropped:
                 code = table.codes[table.column[i]]
                 others &= (code >= table.lows[i]) & (code < table.highs[i])
-        if plain_welch(table.losses[inside], table.losses[others & ~inside], prior) < limit - 1e-7:
+        if plain_welch(table.losses[inside], table.losses[others & ~inside], floor) < limit - 1e-7:
             return False
     return True
 
@@ -173,8 +173,8 @@ def test_the_best_range_is_that_of_a_plain_enumeration(seed: int, bins: int, min
     values -= values.mean()
     sums = kernel.bin_sums(codes, values, bins)
     totals = sums.sum(axis=0)
-    prior = kernel.overall_variance(totals)
-    value, low, high = kernel.best_range(sums, totals, float(min_rows), kernel.WELCH, 0.0, 0.0, prior)
+    floor = kernel.overall_variance(totals)
+    value, low, high = kernel.best_range(sums, totals, float(min_rows), kernel.WELCH, 0.0, 0.0, floor)
     scores = {}
     for a, b in combinations(range(bins + 1), 2):
         inside = (codes >= a) & (codes < b)

@@ -36,11 +36,11 @@ def test_the_largest_t_is_that_of_a_plain_enumeration(table: Table, min_rows: in
 
 
 def plain_t(losses: np.ndarray, inside: np.ndarray, *, against_rest: bool) -> float:  # type: ignore[type-arg]
-    prior = float(losses.var(ddof=1))
+    floor = float(losses.var(ddof=1))
     own = losses[inside]
     if against_rest:
-        t = plain_welch(own, losses[~inside], prior)
+        t = plain_welch(own, losses[~inside], floor)
     else:
-        error = np.sqrt((((own - own.mean()) ** 2).sum() + prior) / len(own) ** 2)
+        error = np.sqrt(max(own.var(ddof=1) if len(own) > 1 else 0.0, floor) / len(own))
         t = float(own.mean() / error) if error > 0 else 0.0
     return t * abs(t)
