@@ -44,7 +44,9 @@ def changes(
         adjusted by Holm's method, `q_value`; `change`: "got better" where the model's loss is lower than the
         benchmark's, "got worse" where it is higher, at q of at most 5 %; "no clear change"; or "too few rows".
     """
-    table = pd.DataFrame([_row(name, c, model, benchmark, held_out) for name, c in candidates], columns=list(COLUMNS[:-2]))
+    table = pd.DataFrame(
+        [_row(name, c, model, benchmark, held_out) for name, c in candidates], columns=list(COLUMNS[:-2])
+    )
     table["q_value"] = holm(table["p_value"].tolist())
     table["change"] = [_change(row.q_value, row.difference) for row in table.itertuples()]
     return table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -157,16 +156,17 @@ def _noisy_labels(subject: Subject, inside: Mask) -> Hint:
         parts.append(_disagreement(subject, points, near, around, rows, y) if len(rows) else np.empty(0))
     own, rest = (Moments.of(part) for part in parts)
     gap = difference(own, rest)
-    what = "labels differ from" if subject.task.is_classification else "targets lie, in standard deviations, away from"
-    text = (
-        f"Of its rows' {NEIGHBOURS} nearest neighbours' labels, the rows' own {what} {_number(subject, own.mean)}; "
-        f"outside it {_number(subject, rest.mean)} (difference {gap.low:.3g} to {gap.high:.3g})."
-    )
+    if subject.task.is_classification:
+        text = (
+            f"Of its rows' {NEIGHBOURS} nearest neighbours {own.mean:.1%} have another label, outside it {rest.mean:.1%} "
+            f"(difference {gap.low:.1%} to {gap.high:.1%})."
+        )
+    else:
+        text = (
+            f"Its rows' targets lie {own.mean:.3g} standard deviations from the mean of their {NEIGHBOURS} nearest "
+            f"neighbours, outside it {rest.mean:.3g} (difference {gap.low:.3g} to {gap.high:.3g})."
+        )
     return Hint(kind, bool(gap.low > 0), text, own.estimate(), rest.estimate())
-
-
-def _number(subject: Subject, value: float) -> str:
-    return f"{value:.1%}" if subject.task.is_classification else f"{value:.3g}"
 
 
 def _points(subject: Subject, around: npt.NDArray[np.intp]) -> tuple[Encoder, NearestNeighbors]:

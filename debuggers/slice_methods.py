@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from debuggers.error_tree import grow
 from debuggers.execution import report
@@ -15,9 +14,8 @@ from debuggers.kernels import slice_lattice as kernel
 from debuggers.neighbours import Encoder
 from debuggers.slice_evidence import Candidate, selected
 from debuggers.slice_items import Codes, Columns, Item, Lattice, make_lattice, rows_of
-from debuggers.slice_refining import refined
 from debuggers.slice_search import RANKINGS, Groups, Settings, search
-from debuggers.slices import MAX_LITERALS, Slice
+from debuggers.slices import MAX_LITERALS
 from debuggers.statistics import SEED
 from debuggers.subject import Dataset, sample_rows
 

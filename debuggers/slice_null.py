@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from debuggers.execution import THREADS, in_threads
+from debuggers.execution import in_threads
 from debuggers.kernels import slice_null as kernel
 from debuggers.slice_items import Lattice
 from debuggers.slice_search import CORES, Groups, boxes, cells, parts

@@ -114,7 +114,11 @@ def _opened(columns: Columns, codes: Sequence[Codes], values: Floats, items: Seq
             continue
         known = columns.bins[item.column].known
         for low, high in ((0, item.high), (item.low, known)):
-            wider = [*chosen[:i], Item(item.column, min(low, chosen[i].low), max(high, chosen[i].high)), *chosen[i + 1 :]]
+            wider = [
+                *chosen[:i],
+                Item(item.column, min(low, chosen[i].low), max(high, chosen[i].high)),
+                *chosen[i + 1 :],
+            ]
             if (wider[i].low, wider[i].high) == (0, known):
                 continue
             if _square(values, codes, chosen) - _square(values, codes, wider) < END_PRICE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -10,16 +10,20 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from debuggers.debugger import Finding, Severity, debugger
+from debuggers.debugger import Finding, debugger
 from debuggers.execution import report
 from debuggers.params import Choice, Flag, Params, Range
-from debuggers.slice_evidence import Candidate, Nulls, evidence, overlaps
+from debuggers.slice_comparison import changes, merged
+from debuggers.slice_evidence import Nulls, evidence, overlaps
+from debuggers.slice_hints import Hint, as_table, hints
 from debuggers.slice_items import Columns
 from debuggers.slice_methods import METHODS, Hunt, hunt
 from debuggers.slice_null import Null, judged
+from debuggers.slice_report import findings, spread
 from debuggers.slice_search import RANKINGS, Settings
 from debuggers.slice_targets import MEASURES, Target, make_target
-from debuggers.statistics import CONFIDENCE, SEED, Estimate, halves, mean, share
+from debuggers.slices import Slice
+from debuggers.statistics import SEED, Estimate, halves, mean, share
 from debuggers.subject import Subject
 from debuggers.task import Task
 
@@ -28,7 +32,6 @@ Mask = npt.NDArray[np.bool_]
 # No slice is searched for among fewer rows than this of the searched half, however small a share is asked for.
 MIN_SEARCHED = 15
 MIN_COUNTED = 4 * MIN_SEARCHED
-BARS = 12
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class WeakSlicesParams(Params):
     )
     seconds: Annotated[float, Range(1, 600, "Time for the search, and again for its nulls, on two cores", step=1)] = 10
     seed: Annotated[int, Range(0, 9999, "Which random half of the rows is searched")] = 0
+    why: Annotated[int, Range(0, 30, "Say why this slice of the list may be weak; 0: none", label="Explain slice")] = 0
+    compare: Annotated[bool, Flag("Search the benchmark's slices too, and say which got better or worse")] = False
     all_columns: Annotated[
         bool, Flag("Look along every column but the target and predictions, not only along the model's features")
     ] = False
@@ -67,6 +72,8 @@ class WeakSlicesResult:
     ----------
     slices : DataFrame
         What `slice_evidence.evidence` returns, in the order in which slices were found.
+    places : tuple of Slice
+        The same slices.
     spread : DataFrame
         How the measure is distributed on held-out rows: `slice` (position), `low`, `high`, `inside`, `rest` (shares of
         rows).
@@ -82,6 +89,10 @@ class WeakSlicesResult:
         Slices that the method looked at in its first round.
     null_limit : float
         Welch's t that the best slice of a search among permuted losses exceeds in 5 % of searches; NaN if not computed.
+    hints : DataFrame
+        What `slice_hints.as_table` returns, for the slice asked for.
+    changes : DataFrame
+        What `slice_comparison.changes` returns, where it was asked for and there is a benchmark model.
     left_out : tuple of str
         What was not looked at, or not computed, in sentences.
     obstacle : str
@@ -89,6 +100,7 @@ class WeakSlicesResult:
     """
 
     slices: pd.DataFrame
+    places: tuple[Slice, ...]
     spread: pd.DataFrame
     overlap: pd.DataFrame
     overall: Estimate
@@ -97,6 +109,8 @@ class WeakSlicesResult:
     held_out: int
     looked_at: int
     null_limit: float
+    hints: pd.DataFrame
+    changes: pd.DataFrame
     left_out: tuple[str, ...]
     obstacle: str
     findings: tuple[Finding, ...]
@@ -117,6 +131,9 @@ class WeakSlicesResult:
             "left_out": list(self.left_out),
             "obstacle": self.obstacle,
             "overlap": self.overlap.to_dict("records"),
+            "spread": self.spread.to_dict("records"),
+            "hints": self.hints.to_dict("records"),
+            "changes": self.changes.to_dict("records"),
         }
 
 
@@ -172,15 +189,14 @@ def weak_slices(subject: Subject, params: WeakSlicesParams) -> WeakSlicesResult:
     columns = Columns((), ()) if obstacle else Columns.of(subject.test, _names(subject, all_columns=params.all_columns))
     searched = _searched(target, params.seed)
     rows = searched & target.counted
-    found = Hunt((), (), 0)
-    if not obstacle:
-        found = hunt(params.method, columns, subject.test, target.values, rows, _settings(params, int(rows.sum())))
+    found = Hunt((), (), 0) if obstacle else _hunt(columns, subject, target, rows, params)
     nulls, skipped = _nulls(found, target, rows, params)
     report(0.95, "Testing on the other half")
     table = evidence(found.candidates, target, searched, _outcomes(subject), nulls)
     return WeakSlicesResult(
         slices=table,
-        spread=_spread(found.candidates, target, ~searched & target.counted),
+        places=tuple(c.slice for c in found.candidates),
+        spread=spread(found.candidates, target, ~searched & target.counted),
         overlap=overlaps([c.inside for c in found.candidates]),
         overall=_overall(target),
         title=target.title,
@@ -188,10 +204,49 @@ def weak_slices(subject: Subject, params: WeakSlicesParams) -> WeakSlicesResult:
         held_out=counted - int(rows.sum()),
         looked_at=found.looked_at,
         null_limit=nulls.exchangeable.limit,
+        hints=as_table(_hints(subject, target, found, params)),
+        changes=compare_slices(subject, params, found) if params.compare else pd.DataFrame(),
         left_out=(*_sentences(found.left_out), *skipped),
         obstacle="" if len(table) else obstacle or _obstacle_after(columns),
-        findings=tuple(_findings(found.candidates, table, target, params)),
+        findings=tuple(findings(found.candidates, table, target, params.changed())),
     )
+
+
+def _hunt(columns: Columns, subject: Subject, target: Target, rows: Mask, params: WeakSlicesParams) -> Hunt:
+    return hunt(params.method, columns, subject.test, target.values, rows, _settings(params, int(rows.sum())))
+
+
+def _hints(subject: Subject, target: Target, found: Hunt, params: WeakSlicesParams) -> tuple[Hint, ...]:
+    if not 0 < params.why <= len(found.candidates):
+        return ()
+    return hints(subject, target, found.candidates[params.why - 1].slice)
+
+
+def compare_slices(subject: Subject, params: WeakSlicesParams, found: Hunt | None = None) -> pd.DataFrame:
+    """Return the weak slices of the model and of its benchmark, and which got better or worse.
+
+    Parameters
+    ----------
+    subject : Subject
+    params : WeakSlicesParams
+    found : Hunt, optional
+        The model's slices, where they are known.
+
+    Returns
+    -------
+    DataFrame
+        What `slice_comparison.changes` returns; empty without a benchmark model.
+    """
+    other = subject.with_benchmark()
+    target = make_target(subject, params.measure)
+    if other is None or _obstacle_before(target):
+        return pd.DataFrame()
+    columns = Columns.of(subject.test, _names(subject, all_columns=params.all_columns))
+    searched, theirs = _searched(target, params.seed), make_target(other, params.measure)
+    rows = searched & target.counted
+    found = found or _hunt(columns, subject, target, rows, params)
+    second = Hunt((), (), 0) if _obstacle_before(theirs) else _hunt(columns, other, theirs, rows, params)
+    return changes(merged(found.candidates, second.candidates), target, theirs, ~searched)
 
 
 def _names(subject: Subject, *, all_columns: bool) -> list[str]:
@@ -279,72 +334,3 @@ def _outcomes(subject: Subject) -> npt.NDArray[np.intp] | None:
         return None
     positive, truth = subject.decision == 1, subject.y == 1
     return np.select([positive & truth, positive, truth], [0, 1, 2], 3)
-
-
-def _spread(candidates: Sequence[Candidate], target: Target, rows: Mask) -> pd.DataFrame:
-    """Return how the measure is distributed in each slice and outside it, up to its 99th percentile."""
-    values = target.values[rows]
-    parts = []
-    if target.is_share or not len(values):
-        edges = np.array([0.0, 0.5, 1.0])
-    else:
-        top = float(np.quantile(values, 0.99))
-        edges = np.linspace(0, top if top > 0 else max(float(values.max()), 1.0), BARS + 1)
-    codes = np.searchsorted(edges[1:-1], values, side="right")
-    for i, candidate in enumerate(candidates):
-        inside = candidate.inside[rows]
-        counts = [np.bincount(codes[part], minlength=len(edges) - 1) / max(part.sum(), 1) for part in (inside, ~inside)]
-        parts.append(
-            pd.DataFrame({"slice": i, "low": edges[:-1], "high": edges[1:], "inside": counts[0], "rest": counts[1]})
-        )
-    columns = ["slice", "low", "high", "inside", "rest"]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
-
-
-def _findings(
-    candidates: Sequence[Candidate], table: pd.DataFrame, target: Target, params: WeakSlicesParams
-) -> Iterator[Finding]:
-    """Yield the confirmed slices, in the order in which they were found."""
-    for candidate, row in zip(candidates, table.to_dict("records"), strict=True):
-        if row["confirmed"] is True:
-            yield _finding(candidate, {str(k): v for k, v in row.items()}, target, params)
-
-
-EVIDENCE = (
-    "search_rows", "search_loss", "held_out_rows", "held_out_loss", "rest_loss", "share_of_loss",
-    "excess_share_of_loss", "said", "said_q_value", "search_p_value", "search_said_p_value", "literal_shares",
-)  # fmt: skip
-
-
-def _finding(candidate: Candidate, row: dict[str, Any], target: Target, params: WeakSlicesParams) -> Finding:
-    # Where the model itself says that it is unsure, the slice is hard: worth knowing, no failure.
-    hard = np.isfinite(row["said"]) and not row["said_q_value"] <= 1 - CONFIDENCE
-    rate = compared(row["held_out_loss"], row["rest_loss"], target.title)
-    return Finding(
-        kind="weak_slice",
-        severity=Severity.LOW if hard else Severity.of_share(max(row["excess_share_of_loss"], 0.0)),
-        headline=f"{rate} where {candidate.slice.text}{_beside_said(row, hard=hard)}.",
-        rows=int(row["rows"]),
-        effect=Estimate(row["difference"], row["low"], row["high"], int(row["held_out_rows"])),
-        slice=candidate.slice,
-        features=candidate.slice.features,
-        p_value=row["p_value"],
-        q_value=row["q_value"],
-        confirmed=True,
-        evidence={name: row[name] for name in EVIDENCE} | {"measure": target.title},
-        params=params.changed(),
-    )
-
-
-def compared(inside: float, rest: float, title: str) -> str:
-    """Return "Mean log loss is 2.4x as high" for a slice against the rest, both on held-out rows."""
-    words = f"{inside / rest:.1f}x as high" if rest > 0 else f"{inside:.3g} against 0"
-    return f"{title[:1].upper()}{title[1:]} is {words}"
-
-
-def _beside_said(row: dict[str, Any], *, hard: bool) -> str:
-    """Return how the slice's loss compares with what the model's own probabilities lead to expect."""
-    if hard:
-        return ", as its own probabilities say: hard rather than wrong"
-    said = f", more than its own probabilities say ({row['held_out_loss']:.3g} against {row['said']:.3g})"
-    return said if np.isfinite(row["said"]) else ""
