@@ -104,10 +104,10 @@ def slice_builder(subject: Subject) -> Slice | None:
     """Draw up to three conditions to choose, and return them as a slice once it is asked for."""
     names = [str(c) for c in subject.test.table.columns if str(c) not in subject.predictions]
     literals: list[Literal] = []
-    for i in range(3):
-        with st.container(horizontal=True, vertical_alignment="bottom"):
+    for i, place in enumerate(st.columns(3)):
+        with place:
             name = st.selectbox(
-                f"Condition {i + 1}", names, index=None, placeholder="column", key=f"weak_slices_own_{i}", width=240
+                f"Condition {i + 1}", names, index=None, placeholder="column", key=f"weak_slices_own_{i}"
             )
             if name is not None:
                 found = _condition(subject, name, i)
@@ -120,13 +120,16 @@ def slice_builder(subject: Subject) -> Slice | None:
 def _condition(subject: Subject, name: str, i: int) -> Literal | None:
     column = subject.test.schema[name]
     if column.kind.is_numeric and column.minimum is not None and column.maximum is not None:
-        low = st.number_input("from", value=column.minimum, key=f"weak_slices_low_{i}_{name}", width=150)
+        low = st.number_input("from", value=column.minimum, key=f"weak_slices_low_{i}_{name}")
         high = st.number_input(
-            "up to, not included", value=None, placeholder="no end", key=f"weak_slices_high_{i}_{name}", width=170
+            "up to, not included",
+            value=None,
+            placeholder="no end",
+            key=f"weak_slices_high_{i}_{name}",
         )
         return Literal(name, Op.GREATER_EQUAL, low) if high is None else Literal(name, Op.IN, (low, high))
     options = list(subject.test.table[name].dropna().unique()[:1000])
-    chosen = st.multiselect("is one of", options, key=f"weak_slices_values_{i}_{name}", width=380, format_func=str)
+    chosen = st.multiselect("is one of", options, key=f"weak_slices_values_{i}_{name}", format_func=str)
     if st.checkbox("missing", key=f"weak_slices_missing_{i}_{name}"):
         return Literal(name, Op.MISSING)
     if not chosen:

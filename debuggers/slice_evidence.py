@@ -48,7 +48,7 @@ class Candidate:
     literals : tuple of ndarray of bool, shape (n,)
         Which rows satisfy each of its literals, in the order of `slice.literals`.
     coarse : ndarray of bool, shape (n,), or None
-        The rows of the slice of the lattice that it was refined from; None where it was found in another way.
+        The rows of the nearest slice of the lattice, for its null; None where it was found in another way.
     """
 
     slice: Slice
@@ -171,7 +171,7 @@ def _estimate(name: str, values: Floats, target: Target) -> dict[str, float]:
 def _search_p_value(
     found: Candidate, search: Mask, values: Floats, null: Null, statistic: Callable[[Floats, Mask], float]
 ) -> float:
-    """Return how often chance alone finds a slice as clear: judged as the lattice had it, before its ends were moved."""
+    """Return how often chance alone finds a slice as clear: judged as the nearest slice of the lattice."""
     return np.nan if found.coarse is None else null.p_value(statistic(values[search], found.coarse[search]))
 
 

@@ -15,6 +15,8 @@ from debuggers.subject import Dataset
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.uint8]
+# Bins from the first, included, to the last, excluded.
+Range = tuple[int, int]
 # A number or date is cut into so many fine bins, "missing" included; the ends of intervals lie between them.
 FINE = 256
 # Intervals of a column that stand out on their own and are added to those between quantiles.
@@ -114,7 +116,9 @@ class Lattice:
         return np.diff(self.starts)[:-1]
 
 
-def make_lattice(columns: Columns, codes: Sequence[Codes], values: Floats, *, grain: int, min_rows: int) -> Lattice:
+def make_lattice(
+    columns: Columns, codes: Sequence[Codes], values: Floats, ranges: Sequence[set[Range]], min_rows: int
+) -> Lattice:
     """Return the items of some rows.
 
     Parameters
@@ -124,8 +128,8 @@ def make_lattice(columns: Columns, codes: Sequence[Codes], values: Floats, *, gr
         The rows' fine bins.
     values : ndarray of shape (n,)
         The loss, which guides some intervals; centred.
-    grain : int
-        A number is cut at its quantiles into so many intervals; every range of them is an item.
+    ranges : sequence of set of Range
+        What `quantile_ranges` returns.
     min_rows : int
         An item, and what it shuts out, holds at least so many rows.
 
@@ -134,7 +138,10 @@ def make_lattice(columns: Columns, codes: Sequence[Codes], values: Floats, *, gr
     Beside the ranges between quantiles, an interval that stands out on its own by Welch's t, however narrow, is an item.
     Of ranges that hold the same rows only the narrowest is one.
     """
-    prepared = [_axis(i, b, codes[i], values, grain, min_rows) for i, b in enumerate(columns.bins)]
+    prepared = [
+        _axis(i, bins, kernel.bin_sums(codes[i], values, bins.known + 1), some, min_rows)
+        for i, (bins, some) in enumerate(zip(columns.bins, ranges, strict=True))
+    ]
     items = tuple(item for axis, _ in prepared for item in axis)
     counts = [len(axis) for axis, _ in prepared]
     coarse = np.zeros((len(prepared) + 1, len(values)), dtype=np.uint8)
@@ -155,34 +162,33 @@ def make_lattice(columns: Columns, codes: Sequence[Codes], values: Floats, *, gr
     )
 
 
+def quantile_ranges(columns: Columns, codes: Sequence[Codes], grain: int) -> list[set[Range]]:
+    """Return for each column with an order every range of `grain` intervals that hold about as many rows each."""
+    found = []
+    for bins, own in zip(columns.bins, codes, strict=True):
+        known = own[own < bins.known]
+        cuts = equal_cuts(known.astype(np.float64), grain) if bins.ordered and len(known) else []
+        ends = sorted({0, *(int(np.ceil(cut)) for cut in cuts), bins.known})
+        found.append({(low, high) for i, low in enumerate(ends) for high in ends[i + 1 :]})
+    return found
+
+
 def _axis(
-    column: int, bins: Bins, codes: Codes, values: Floats, grain: int, min_rows: int
+    column: int, bins: Bins, sums: Floats, ranges: set[Range], min_rows: int
 ) -> tuple[list[Item], npt.NDArray[np.int64]]:
     """Return the items of a column and the cuts between its coarse bins, which are the ends of items."""
-    sums = kernel.bin_sums(codes, values, bins.known + 1)
     rows = sums[:, 0]
-    ranges = {(code, code + 1) for code in range(bins.known + 1)}
     if bins.ordered:
-        known = codes[codes < bins.known]
-        ranges = {(bins.missing, bins.missing + 1), *_between_quantiles(known, bins.known, grain)}
-        ranges |= set(_standing_out(sums, min_rows, bins.known))
-    elif isinstance(bins, Categories) and bins.has_others:
-        ranges.discard((bins.known - 1, bins.known))
+        wanted = {(bins.missing, bins.missing + 1), *ranges, *_standing_out(sums, min_rows, bins.known)}
+    else:
+        rare = isinstance(bins, Categories) and bins.has_others
+        wanted = {(code, code + 1) for code in range(bins.known + 1) if not (rare and code == bins.known - 1)}
     held = np.concatenate([[0.0], np.cumsum(rows)])
-    narrow = {_narrowed(low, high, rows) for low, high in ranges}
-    enough = [r for r in narrow if r[0] < r[1] and min_rows <= held[r[1]] - held[r[0]] <= len(codes) - min_rows]
+    narrow = {_narrowed(low, high, rows) for low, high in wanted}
+    enough = [r for r in narrow if r[0] < r[1] and min_rows <= held[r[1]] - held[r[0]] <= held[-1] - min_rows]
     items = [Item(column, low, high) for low, high in sorted(enough)]
     cuts = sorted({end for item in items for end in (item.low, item.high)} - {0})
     return items, np.array(cuts, dtype=np.int64)
-
-
-def _between_quantiles(known: Codes, bins: int, grain: int) -> set[tuple[int, int]]:
-    """Return every range of the intervals that hold about as many rows each."""
-    if not len(known):
-        return set()
-    cuts = [int(np.ceil(c)) for c in equal_cuts(known.astype(np.float64), grain)]
-    ends = sorted({0, *cuts, bins})
-    return {(low, high) for i, low in enumerate(ends) for high in ends[i + 1 :]}
 
 
 def _standing_out(sums: Floats, min_rows: int, known: int) -> list[tuple[int, int]]:

@@ -13,8 +13,8 @@ from debuggers.execution import report
 from debuggers.kernels import slice_lattice as kernel
 from debuggers.neighbours import Encoder
 from debuggers.slice_evidence import Candidate, selected
-from debuggers.slice_items import Codes, Columns, Item, Lattice, make_lattice, rows_of
-from debuggers.slice_search import RANKINGS, Groups, Settings, search
+from debuggers.slice_items import Codes, Columns, Item, Lattice, make_lattice, quantile_ranges, rows_of
+from debuggers.slice_search import RANKINGS, Groups, Settings, nearest, search
 from debuggers.slices import MAX_LITERALS
 from debuggers.statistics import SEED
 from debuggers.subject import Dataset, sample_rows
@@ -76,9 +76,10 @@ def hunt(method: str, columns: Columns, data: Dataset, values: Floats, rows: Mas
 
 
 def _lattice(columns: Columns, values: Floats, rows: Mask, settings: Settings) -> Hunt:
-    done = search(columns, columns.codes(rows), values[rows], settings)
+    codes = columns.codes(rows)
+    done = search(columns, codes, values[rows], settings)
     every = [b.codes for b in columns.bins]
-    candidates = [_candidate(columns, every, found.items, found.coarse) for found in done.found]
+    candidates = [_candidate(columns, every, items, nearest(done.lattice, codes, items)) for items in done.found]
     return Hunt(tuple(candidates), done.left_out, done.looked_at, done.lattice, done.groups)
 
 
@@ -166,7 +167,9 @@ def _clusters(columns: Columns, data: Dataset, values: Floats, rows: Mask, setti
 def _description(columns: Columns, codes: Sequence[Codes], member: Mask, settings: Settings) -> tuple[Item, ...]:
     """Return up to three items that tell the members of a cluster best from other rows, one after the other by F1."""
     truth = member.astype(np.float64)
-    lattice = make_lattice(columns, codes, truth - truth.mean(), grain=settings.grain, min_rows=LEAST)
+    lattice = make_lattice(
+        columns, codes, truth - truth.mean(), quantile_ranges(columns, codes, settings.grain), LEAST
+    )
     chosen: tuple[Item, ...] = ()
     inside, best = np.ones(len(member), dtype=bool), 0.0
     for _ in range(min(settings.depth, MAX_LITERALS)):

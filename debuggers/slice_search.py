@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from debuggers.execution import THREADS, in_threads, report
 from debuggers.kernels import slice_lattice as kernel
-from debuggers.slice_items import Codes, Columns, Item, Lattice, make_lattice, rows_of
+from debuggers.slice_items import Codes, Columns, Item, Lattice, make_lattice, quantile_ranges, rows_of
 from debuggers.slice_refining import simplest, welch
 from debuggers.strata import added, beyond, divided
 
@@ -66,25 +66,9 @@ class Settings:
     grain: int = 6
     alpha: float = 0.95
     pays: float = 2.0
-    adds: float = 3.0
+    adds: float = 3.5
     count: int = 10
     seconds: float = 20.0
-
-
-@dataclass(frozen=True)
-class Found:
-    """A slice that the search found.
-
-    Parameters
-    ----------
-    items : tuple of Item
-        With the ends of intervals where they fit best, and without literals that say little.
-    coarse : tuple of Item
-        The slice of the lattice that it came from.
-    """
-
-    items: tuple[Item, ...]
-    coarse: tuple[Item, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +77,9 @@ class Search:
 
     Parameters
     ----------
-    found : tuple of Found
-        In the order in which they were found: each is the best given those before it.
+    found : tuple of tuple of Item
+        Slices in the order in which they were found, each the best given those before it; the ends of their intervals
+        are where they fit best, and literals that say little are dropped.
     left_out : tuple of str
         Parts of sentences.
     lattice : Lattice
@@ -103,7 +88,7 @@ class Search:
         Triples of columns that were looked at.
     """
 
-    found: tuple[Found, ...]
+    found: tuple[tuple[Item, ...], ...]
     left_out: tuple[str, ...]
     lattice: Lattice
     groups: Groups
@@ -133,12 +118,13 @@ def search(columns: Columns, codes: Sequence[Codes], values: Floats, settings: S
     """
     overall = float(values.mean()) if len(values) else 0.0
     strata = np.zeros(len(values), dtype=np.intp)
-    found: list[Found] = []
+    found: list[tuple[Item, ...]] = []
     first: tuple[Lattice, Groups, list[str]] | None = None
+    ranges = quantile_ranges(columns, codes, settings.grain)
     for i in range(settings.count):
         report(0.6 * i / settings.count, f"Searching slices, {i + 1} of at most {settings.count}")
         left = beyond(values, strata)
-        lattice = make_lattice(columns, codes, left, grain=settings.grain, min_rows=settings.min_rows)
+        lattice = make_lattice(columns, codes, left, ranges, settings.min_rows)
         groups, left_out = within_budget(lattice, left + overall, settings)
         first = first or (lattice, groups, left_out)
         least = settings.adds if found else -np.inf
@@ -147,10 +133,12 @@ def search(columns: Columns, codes: Sequence[Codes], values: Floats, settings: S
             break
         items = simplest(columns, codes, left + overall, coarse, settings.min_rows, RANKINGS[settings.ranking],
                          settings.alpha)  # fmt: skip
+        if welch(values, rows_of(codes, items)) < least:  # it fits what is left better than it errs more than the rest
+            items = coarse
         inside = rows_of(codes, items)
         if found and not added(values, inside, strata) >= settings.adds:
             break
-        found.append(Found(items, coarse))
+        found.append(items)
         strata = divided(strata, inside)
     assert first is not None, "a search has at least one round"
     lattice, groups, left_out = first
@@ -170,6 +158,17 @@ def _first_above(
         if welch(values, rows_of(codes, items)) >= least:
             return items
     return None
+
+
+def nearest(lattice: Lattice, codes: Sequence[Codes], items: Sequence[Item]) -> tuple[Item, ...]:
+    """Return the slice of a lattice whose items hold most nearly the same rows as `items`."""
+    chosen = []
+    for item in items:
+        own = rows_of(codes, [item])
+        options = [other for other in lattice.items if other.column == item.column]
+        shared = [(own & rows).sum() / max((own | rows).sum(), 1) for rows in (rows_of(codes, [o]) for o in options)]
+        chosen.append(options[int(np.argmax(shared))])
+    return tuple(chosen)
 
 
 def best(

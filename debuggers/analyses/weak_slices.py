@@ -55,7 +55,9 @@ class WeakSlicesParams(Params):
     draws: Annotated[int, Range(0, 999, "Redrawn losses that judge the search itself; 0: none", label="Null draws")] = (
         199
     )
-    seconds: Annotated[float, Range(1, 600, "Time for the search, and again for its nulls, on two cores", step=1)] = 10
+    seconds: Annotated[float, Range(1, 600, "Time for the search, and again for its nulls, on two cores", step=1)] = (
+        10.0
+    )
     seed: Annotated[int, Range(0, 9999, "Which random half of the rows is searched")] = 0
     why: Annotated[int, Range(0, 30, "Say why this slice of the list may be weak; 0: none", label="Explain slice")] = 0
     compare: Annotated[bool, Flag("Search the benchmark's slices too, and say which got better or worse")] = False

@@ -247,6 +247,7 @@ def best_slices(codes, widths, starts, lows, highs, moments, groups, min_rows, r
         fill(cube, codes[f0], codes[f1], codes[f2], shape, moments)
         for a in range(starts[f0], starts[f0 + 1]):
             for b in range(starts[f1], starts[f1 + 1]):
+                sure = max(scores[k - 1], 0.0) * (1 - SAME) * floor * total[0]
                 _line(cube, line, lows[a], highs[a], lows[b], highs[b], wide, deep)
                 if line[shape[2], 0] < min_rows:
                     continue
@@ -255,7 +256,11 @@ def best_slices(codes, widths, starts, lows, highs, moments, groups, min_rows, r
                     if n < min_rows:
                         continue
                     s, q = line[highs[c], 1] - line[lows[c], 1], line[highs[c], 2] - line[lows[c], 2]
-                    if s * total[0] <= total[1] * n:  # its mean is not above that of all rows
+                    above = s * total[0] - total[1] * n
+                    if above <= 0:  # its mean is not above that of all rows
+                        continue
+                    # Neither variance counts as less than `floor`, which bounds t without a division.
+                    if ranking == WELCH and above * above < max(scores[k - 1], 0.0) * sure * n * (total[0] - n):
                         continue
                     value = score(ranking, n, s, q, total[0], total[1], total[2], floor, base, alpha)
                     if value <= SAME or value < scores[k - 1]:

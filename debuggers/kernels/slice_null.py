@@ -8,6 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+# Shares below this are rounding.
+SAME = 1e-9
+
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def largest(codes, widths, starts, lows, highs, losses, binary, against_rest, groups, min_rows):
@@ -58,15 +61,21 @@ def largest(codes, widths, starts, lows, highs, losses, binary, against_rest, gr
                 for k in range(deep):
                     line_n[k] = rows[w + k] - rows[x + k] - rows[y + k] + rows[z + k]
                     _difference(line_s[k], sums, w + k, x + k, y + k, z + k)
-                    if not binary:
-                        _difference(line_q[k], squares, w + k, x + k, y + k, z + k)
+                has_squares = binary
                 for c in range(starts[f2], starts[f2 + 1]):
                     n = line_n[highs[c]] - line_n[lows[c]]
-                    if n < min_rows:
+                    if n < min_rows or (against_rest and all_n - n < 2):
                         continue
-                    if against_rest and all_n - n >= 2:
+                    low, high = line_s[lows[c]], line_s[highs[c]]
+                    if not _may_exceed(best, low, high, n, all_n, all_s, floor, against_rest):
+                        continue
+                    if not has_squares:
+                        has_squares = True
+                        for k in range(deep):
+                            _difference(line_q[k], squares, w + k, x + k, y + k, z + k)
+                    if against_rest:
                         _welch(best, line_s, line_q, lows[c], highs[c], n, all_n, all_s, all_q, floor)
-                    elif not against_rest:
+                    else:
                         _student(best, line_s, line_q, lows[c], highs[c], n, floor)
     return best
 
@@ -119,6 +128,22 @@ def _fill(rows, sums, squares, first, second, third, widths, losses, binary):
 def _difference(line, cube, w, x, y, z):
     for d in range(len(line)):
         line[d] = cube[w, d] - cube[x, d] - cube[y, d] + cube[z, d]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _may_exceed(best, low, high, n, all_n, all_s, floor, against_rest):
+    """Whether any t can exceed the largest so far: no variance counts as less than `floor`, which bounds it."""
+    found = False
+    if against_rest:
+        scale = all_n * n * (all_n - n) * (1 - SAME)
+        for d in range(len(best)):
+            above = (high[d] - low[d]) * all_n - all_s[d] * n
+            found |= above * abs(above) >= best[d] * floor[d] * scale
+    else:
+        for d in range(len(best)):
+            s = high[d] - low[d]
+            found |= s * abs(s) >= best[d] * floor[d] * n * (1 - SAME)
+    return found
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
