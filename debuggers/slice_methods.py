@@ -167,9 +167,7 @@ def _clusters(columns: Columns, data: Dataset, values: Floats, rows: Mask, setti
 def _description(columns: Columns, codes: Sequence[Codes], member: Mask, settings: Settings) -> tuple[Item, ...]:
     """Return up to three items that tell the members of a cluster best from other rows, one after the other by F1."""
     truth = member.astype(np.float64)
-    lattice = make_lattice(
-        columns, codes, truth - truth.mean(), quantile_ranges(columns, codes, settings.grain), LEAST
-    )
+    lattice = make_lattice(columns, codes, truth - truth.mean(), quantile_ranges(columns, codes, settings.grain), LEAST)
     chosen: tuple[Item, ...] = ()
     inside, best = np.ones(len(member), dtype=bool), 0.0
     for _ in range(min(settings.depth, MAX_LITERALS)):

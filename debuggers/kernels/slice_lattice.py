@@ -11,7 +11,13 @@ All work is on arrays, without the interpreter's lock, so that threads share it.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+import numpy.typing as npt
+
+from debuggers.kernels.compiled import compiled_fast
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.uint8]
 
 WELCH, SLICELINE, EFFECT, SHARE = range(4)
 # Rows, sum, sum of squares, and a pad that lets one row be added in one instruction.
@@ -20,7 +26,7 @@ FIELDS = 4
 SAME = 1e-9
 
 
-def moments_of(centred):
+def moments_of(centred: Floats) -> Floats:
     """Return 1, the value, its square and a pad for each row, shape (n, FIELDS), as `best_slices` takes them."""
     moments = np.zeros((len(centred), FIELDS))
     moments[:, 0], moments[:, 1] = 1.0, centred
@@ -28,8 +34,8 @@ def moments_of(centred):
     return moments
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def welch(n, s, q, all_n, all_s, all_q, floor):
+@compiled_fast
+def welch(n: float, s: float, q: float, all_n: float, all_s: float, all_q: float, floor: float) -> float:
     """Return Welch's t of `n` rows against the others, where neither side's variance counts as less than `floor`.
 
     With the overall variance as `floor`, a few rows that happen to agree are not taken for certain, and a small rest
@@ -45,15 +51,26 @@ def welch(n, s, q, all_n, all_s, all_q, floor):
     return (s / n - r / m) / np.sqrt(variance) if variance > 0 else 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def overall_variance(totals):
+@compiled_fast
+def overall_variance(totals: Floats) -> float:
     """Return the variance of a loss from its rows, sum and sum of squares."""
     n, s, q = totals[0], totals[1], totals[2]
     return max(q - s * s / n, 0.0) / (n - 1) if n > 1 else 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def score(ranking, n, s, q, all_n, all_s, all_q, floor, base, alpha):
+@compiled_fast
+def score(
+    ranking: int,
+    n: float,
+    s: float,
+    q: float,
+    all_n: float,
+    all_s: float,
+    all_q: float,
+    floor: float,
+    base: float,
+    alpha: float,
+) -> float:
     """Return how a slice ranks; above 0 where its loss is above that of the rest.
 
     `s` and `all_s` are sums of the loss minus `base`. SliceLine: ``alpha * (mean / overall mean - 1) - (1 - alpha) *
@@ -77,8 +94,10 @@ def score(ranking, n, s, q, all_n, all_s, all_q, floor, base, alpha):
     return np.sqrt(2.0) * gap / np.sqrt(spread) if spread > 0 else 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def fill(cube, first, second, third, widths, moments):
+@compiled_fast
+def fill(
+    cube: Floats, first: Codes, second: Codes, third: Codes, widths: tuple[int, int, int], moments: Floats
+) -> None:
     """Count rows into a cube and sum it along its axes, so that any box is a difference of corners.
 
     Parameters
@@ -118,8 +137,10 @@ def fill(cube, first, second, third, widths, moments):
                 cube[cell, x] += cube[cell - wide, x]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _line(cube, line, low, high, other_low, other_high, wide, deep):
+@compiled_fast
+def _line(
+    cube: Floats, line: Floats, low: int, high: int, other_low: int, other_high: int, wide: int, deep: int
+) -> None:
     """Write the sums along the third axis of the rows within two ranges of the other axes."""
     w, x = high * wide + other_high * deep, low * wide + other_high * deep
     y, z = high * wide + other_low * deep, low * wide + other_low * deep
@@ -128,8 +149,8 @@ def _line(cube, line, low, high, other_low, other_high, wide, deep):
             line[k, i] = cube[w + k, i] - cube[x + k, i] - cube[y + k, i] + cube[z + k, i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _box(cube, lows, highs, wide, deep, i):
+@compiled_fast
+def _box(cube: Floats, lows: Ints, highs: Ints, wide: int, deep: int, i: int) -> float:
     """Return one sum over a box."""
     total = 0.0
     for corner in range(8):
@@ -141,8 +162,18 @@ def _box(cube, lows, highs, wide, deep, i):
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _every_literal_pays(cube, lows, highs, widths, literals, wide, deep, limit, floor):
+@compiled_fast
+def _every_literal_pays(
+    cube: Floats,
+    lows: Ints,
+    highs: Ints,
+    widths: tuple[int, int, int],
+    literals: int,
+    wide: int,
+    deep: int,
+    limit: float,
+    floor: float,
+) -> bool:
     """Whether the slice errs more than what each of its literals shuts out, by Welch's t of at least `limit`."""
     n = _box(cube, lows, highs, wide, deep, 0)
     s = _box(cube, lows, highs, wide, deep, 1)
@@ -159,11 +190,11 @@ def _every_literal_pays(cube, lows, highs, widths, literals, wide, deep, limit, 
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def before(score_a, items_a, score_b, items_b, nothing):
+@compiled_fast
+def before(score_a: float, items_a: Ints, score_b: float, items_b: Ints, nothing: int) -> bool:
     """Whether slice a ranks before b: by score, then by fewer literals, then by its items."""
     if score_a != score_b:
-        return score_a > score_b
+        return bool(score_a > score_b)
     literals_a = literals_b = 0
     for i in range(3):
         literals_a += items_a[i] != nothing
@@ -172,12 +203,12 @@ def before(score_a, items_a, score_b, items_b, nothing):
         return literals_a < literals_b
     for i in range(3):
         if items_a[i] != items_b[i]:
-            return items_a[i] < items_b[i]
+            return bool(items_a[i] < items_b[i])
     return False
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def keep(scores, items, value, found, nothing):
+@compiled_fast
+def keep(scores: Floats, items: Ints, value: float, found: Ints, nothing: int) -> None:
     """Insert a slice where it belongs among the best, the last of which drops out."""
     k = len(scores) - 1
     if not before(value, found, scores[k], items[k], nothing):
@@ -190,8 +221,22 @@ def keep(scores, items, value, found, nothing):
     items[k] = found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def best_slices(codes, widths, starts, lows, highs, moments, groups, min_rows, ranking, base, alpha, limit, k):
+@compiled_fast
+def best_slices(
+    codes: Codes,
+    widths: Ints,
+    starts: Ints,
+    lows: Ints,
+    highs: Ints,
+    moments: Floats,
+    groups: Ints,
+    min_rows: float,
+    ranking: int,
+    base: float,
+    alpha: float,
+    limit: float,
+    k: int,
+) -> tuple[Floats, Ints]:
     """Return the best slices over some triples of features.
 
     Parameters
@@ -275,8 +320,10 @@ def best_slices(codes, widths, starts, lows, highs, moments, groups, min_rows, r
     return scores, items
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def best_range(sums, totals, min_rows, ranking, base, alpha, floor):
+@compiled_fast
+def best_range(
+    sums: Floats, totals: Floats, min_rows: float, ranking: int, base: float, alpha: float, floor: float
+) -> tuple[float, int, int]:
     """Return the best range of consecutive bins, as score, low and high, high excluded; minus infinity without one.
 
     Parameters
@@ -301,8 +348,8 @@ def best_range(sums, totals, min_rows, ranking, base, alpha, floor):
     return best, from_, to
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def bin_sums(codes, values, bins):
+@compiled_fast
+def bin_sums(codes: Codes, values: Floats, bins: int) -> Floats:
     """Return rows, sum and sum of squares of `values` in each bin, shape (bins, 3)."""
     sums = np.zeros((bins, 3))
     for r in range(len(codes)):
@@ -311,3 +358,15 @@ def bin_sums(codes, values, bins):
         sums[codes[r], 1] += v
         sums[codes[r], 2] += v * v
     return sums
+
+
+def warm() -> None:
+    """Compile everything here, or read it from the disk, on a table of two rows."""
+    codes, widths = np.array([[0, 1], [0, 0]], dtype=np.uint8), np.array([2, 1])
+    starts, lows, highs = np.array([0, 2, 3]), np.array([0, 1, 0]), np.array([1, 2, 1])
+    groups, moments = np.array([[0, 1, 1]]), moments_of(np.array([-0.5, 0.5]))
+    best_slices(codes, widths, starts, lows, highs, moments, groups, 1.0, WELCH, 0.5, 0.95, 0.0, 1)
+    sums = bin_sums(codes[0], np.array([-0.5, 0.5]), 2)
+    best_range(sums, sums.sum(axis=0), 1.0, WELCH, 0.0, 0.0, overall_variance(sums.sum(axis=0)))
+    welch(1.0, 0.5, 0.25, 2.0, 0.0, 0.5, 0.5)
+    score(WELCH, 1.0, 0.5, 0.25, 2.0, 0.0, 0.5, 0.5, 0.5, 0.95)

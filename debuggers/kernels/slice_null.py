@@ -6,14 +6,34 @@ As in `slice_lattice`, rows are counted into cubes of bins, whose cells here hol
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+import numpy.typing as npt
+
+from debuggers.kernels.compiled import compiled_fast
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.uint8]
+Singles = npt.NDArray[np.float32]
 
 # Shares below this are rounding.
 SAME = 1e-9
+# Less than any t that can be: minus infinity times a variance of 0 would be no number.
+LEAST = -1e300
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def largest(codes, widths, starts, lows, highs, losses, binary, against_rest, groups, min_rows):
+@compiled_fast
+def largest(
+    codes: Codes,
+    widths: Ints,
+    starts: Ints,
+    lows: Ints,
+    highs: Ints,
+    losses: Singles,
+    binary: bool,
+    against_rest: bool,
+    groups: Ints,
+    min_rows: float,
+) -> Floats:
     """Return the largest t over some triples of features for each loss, as ``t * |t|``.
 
     Parameters
@@ -33,7 +53,7 @@ def largest(codes, widths, starts, lows, highs, losses, binary, against_rest, gr
         Minus infinity where no slice has enough rows.
     """
     draws = losses.shape[1]
-    best = np.full(draws, -np.inf)
+    best = np.full(draws, LEAST)
     all_n, all_s, all_q, floor = _totals(losses)
     cells = 1
     for g in range(len(groups)):
@@ -77,11 +97,11 @@ def largest(codes, widths, starts, lows, highs, losses, binary, against_rest, gr
                         _welch(best, line_s, line_q, lows[c], highs[c], n, all_n, all_s, all_q, floor)
                     else:
                         _student(best, line_s, line_q, lows[c], highs[c], n, floor)
-    return best
+    return np.where(best > LEAST, best, -np.inf)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _totals(losses):
+@compiled_fast
+def _totals(losses: Singles) -> tuple[int, Floats, Floats, Floats]:
     n, draws = losses.shape
     sums, squares = np.zeros(draws), np.zeros(draws)
     for r in range(n):
@@ -92,8 +112,18 @@ def _totals(losses):
     return n, sums, squares, np.maximum(squares - sums * sums / max(n, 1), 0.0) / max(n - 1, 1)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _fill(rows, sums, squares, first, second, third, widths, losses, binary):
+@compiled_fast
+def _fill(
+    rows: Floats,
+    sums: Floats,
+    squares: Floats,
+    first: Codes,
+    second: Codes,
+    third: Codes,
+    widths: tuple[int, int, int],
+    losses: Singles,
+    binary: bool,
+) -> None:
     """Count rows and every redrawn loss into cubes, summed along their axes."""
     a, b, c = widths
     wide, deep = (b + 1) * (c + 1), c + 1
@@ -124,14 +154,16 @@ def _fill(rows, sums, squares, first, second, third, widths, losses, binary):
                     squares[cell, d] += squares[cell - step, d]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _difference(line, cube, w, x, y, z):
+@compiled_fast
+def _difference(line: Floats, cube: Floats, w: int, x: int, y: int, z: int) -> None:
     for d in range(len(line)):
         line[d] = cube[w, d] - cube[x, d] - cube[y, d] + cube[z, d]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _may_exceed(best, low, high, n, all_n, all_s, floor, against_rest):
+@compiled_fast
+def _may_exceed(
+    best: Floats, low: Floats, high: Floats, n: float, all_n: float, all_s: Floats, floor: Floats, against_rest: bool
+) -> bool:
     """Whether any t can exceed the largest so far: no variance counts as less than `floor`, which bounds it."""
     found = False
     if against_rest:
@@ -146,8 +178,19 @@ def _may_exceed(best, low, high, n, all_n, all_s, floor, against_rest):
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _welch(best, line_s, line_q, low, high, n, all_n, all_s, all_q, floor):
+@compiled_fast
+def _welch(
+    best: Floats,
+    line_s: Floats,
+    line_q: Floats,
+    low: int,
+    high: int,
+    n: float,
+    all_n: float,
+    all_s: Floats,
+    all_q: Floats,
+    floor: Floats,
+) -> None:
     m = all_n - n
     for d in range(len(best)):
         s, q = line_s[high, d] - line_s[low, d], line_q[high, d] - line_q[low, d]
@@ -158,9 +201,18 @@ def _welch(best, line_s, line_q, low, high, n, all_n, all_s, all_q, floor):
         best[d] = max(best[d], gap * abs(gap) / variance if variance > 0 else 0.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _student(best, line_s, line_q, low, high, n, floor):
+@compiled_fast
+def _student(best: Floats, line_s: Floats, line_q: Floats, low: int, high: int, n: float, floor: Floats) -> None:
     for d in range(len(best)):
         s, q = line_s[high, d] - line_s[low, d], line_q[high, d] - line_q[low, d]
         variance = max((q - s * s / n) / max(n - 1, 1), floor[d]) / n
-        best[d] = max(best[d], s / n * abs(s / n) / variance if variance > 0 else 0.0)
+        # Equal losses leave no variance but rounding.
+        best[d] = max(best[d], s / n * abs(s / n) / variance if variance > SAME * q / n / n else 0.0)
+
+
+def warm() -> None:
+    """Compile everything here, or read it from the disk, on a table of two rows."""
+    codes, widths = np.array([[0, 1], [0, 0]], dtype=np.uint8), np.array([2, 1])
+    starts, lows, highs = np.array([0, 2, 3]), np.array([0, 1, 0]), np.array([1, 2, 1])
+    losses = np.zeros((2, 1), dtype=np.float32)
+    largest(codes, widths, starts, lows, highs, losses, False, True, np.array([[0, 1, 1]]), 1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,7 +36,7 @@ def test_the_largest_t_is_that_of_a_plain_enumeration(table: Table, min_rows: in
         assert found[d] == pytest.approx(max(scores, default=-np.inf), rel=1e-6, abs=1e-6)
 
 
-def plain_t(losses: np.ndarray, inside: np.ndarray, *, against_rest: bool) -> float:  # type: ignore[type-arg]
+def plain_t(losses: npt.NDArray[np.float64], inside: npt.NDArray[np.bool_], *, against_rest: bool) -> float:
     floor = float(losses.var(ddof=1))
     own = losses[inside]
     if against_rest:
