@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import TypeVar
 
-P, A = TypeVar("P"), TypeVar("A")
+P = TypeVar("P")
+A = TypeVar("A")
 THREADS = max(1, os.cpu_count() or 1)
 
 

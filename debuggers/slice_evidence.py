@@ -1,4 +1,4 @@
-"""What each slice rests on: its numbers on the rows searched and on the others, its tests, and what its literals say."""
+"""What each slice rests on: its numbers on the rows searched and on the others, its tests, its literals' shares."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ class Candidate:
 
 
 COLUMNS = (
-    "slice", "sql", "literals", "rows", "share", "search_rows", "search_loss", "search_low", "search_high", "t", "adds",
-    "held_out_rows", "held_out_loss", "held_out_low", "held_out_high", "rest_rows", "rest_loss", "rest_low", "rest_high",
-    "difference", "low", "high", "held_out_adds", "p_value", "q_value", "confirmed", "verdict", "search_p_value",
-    "said", "said_p_value", "said_q_value", "search_said_p_value", "share_of_loss", "excess_share_of_loss",
-    "literal_shares", "tp", "fp", "fn", "tn",
+    "slice", "sql", "literals", "rows", "share", "search_rows", "search_loss", "search_low", "search_high", "t",
+    "adds", "held_out_rows", "held_out_loss", "held_out_low", "held_out_high", "rest_rows", "rest_loss", "rest_low",
+    "rest_high", "difference", "low", "high", "held_out_adds", "p_value", "q_value", "confirmed", "verdict",
+    "search_p_value", "said", "said_p_value", "said_q_value", "search_said_p_value", "share_of_loss",
+    "excess_share_of_loss", "literal_shares", "tp", "fp", "fn", "tn",
 )  # fmt: skip
 
 
@@ -98,16 +98,17 @@ def evidence(
     -------
     DataFrame
         One row per slice with `COLUMNS`. Numbers named `search` are of the half that was searched, `held_out`, `rest`
-        and `difference` of the other; both count only the rows that the target counts. `rest` are the rows outside the
-        slice. `t`: Welch, on the half searched. `adds`: t beside the slices before it; `held_out_adds`: the same on the
-        other half. `p_value`: Welch, one-sided, held-out rows against the rest; `q_value`: adjusted by Holm's method for
-        all slices listed; `confirmed`: q at most 5 % and an interval of the difference above 0; None: fewer than
-        `MIN_ROWS` held-out rows inside or outside. `search_p_value`: share of searches among permuted losses whose best
-        slice is as clear. `said`: what the model's own probabilities lead to expect on the held-out rows;
-        `said_p_value` and `said_q_value` (Holm): that the loss exceeds it; `search_said_p_value`: share of searches among
-        losses drawn from those probabilities that exceed them as clearly. `share_of_loss`: of the whole loss over all
-        counted rows; `excess_share_of_loss`: the part beyond what the rest's mean would make. `literal_shares`: each
-        literal's Shapley share of the difference between the slice's mean and the overall mean, on held-out rows.
+        and `difference` of the other; both count only the rows that the target counts. `rest` are the rows outside
+        the slice. `t`: Welch, on the half searched. `adds`: t beside the slices before it; `held_out_adds`: the same
+        on the other half. `p_value`: Welch, one-sided, held-out rows against the rest; `q_value`: adjusted by Holm's
+        method for all slices listed; `confirmed`: q at most 5 % and an interval of the difference above 0; None:
+        fewer than `MIN_ROWS` held-out rows inside or outside. `search_p_value`: share of searches among permuted
+        losses whose best slice is as clear. `said`: what the model's own probabilities lead to expect on the held-out
+        rows; `said_p_value` and `said_q_value` (Holm): that the loss exceeds it; `search_said_p_value`: share of
+        searches among losses drawn from those probabilities that exceed them as clearly. `share_of_loss`: of the
+        whole loss over all counted rows; `excess_share_of_loss`: the part beyond what the rest's mean would make.
+        `literal_shares`: each literal's Shapley share of the difference between the slice's mean and the overall
+        mean, on held-out rows.
     """
     frames = [_numbers(c, target, searched, nulls) for c in candidates]
     table = pd.DataFrame(frames, columns=list(COLUMNS), dtype=object).infer_objects()
@@ -125,7 +126,7 @@ def evidence(
     # Equal losses on either side leave nothing to test: that is an answer, and not a lack of rows.
     table["confirmed"] = sure.astype(object).where(enough, None)
     table["verdict"] = [VERDICTS[known] for known in table["confirmed"]]
-    table["literal_shares"] = [_literal_shares(c, target, ~searched & target.counted) for c in candidates]
+    table["literal_shares"] = pd.Series([_literal_shares(c, target, ~searched & target.counted) for c in candidates])
     counts = [_outcomes(c, outcomes) for c in candidates]
     for i, name in enumerate(("tp", "fp", "fn", "tn")):
         table[name] = pd.array([None if found is None else found[i] for found in counts], dtype="Int64")
@@ -206,7 +207,7 @@ def _added(candidates: Sequence[Candidate], target: Target, rows: Mask) -> list[
 def selected(
     candidates: Sequence[Candidate], values: Floats, rows: Mask, *, adds: float, count: int
 ) -> list[Candidate]:
-    """Return the candidates, at most `count`, whose t beside those kept before them is at least `adds`; the first stays.
+    """Return at most `count` candidates: the first, and those whose t beside those kept before is at least `adds`.
 
     Parameters
     ----------

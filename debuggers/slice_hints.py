@@ -147,19 +147,18 @@ def _noisy_labels(subject: Subject, inside: Mask) -> Hint:
     around = sample_rows(len(inside), AROUND, SEED)
     if len(around) <= NEIGHBOURS + 1 or not subject.test.features:
         return Hint(kind, None, "Unknown: there are too few rows to look for neighbours.")
-    points, near = _points(subject, around)
-    y = subject.y
+    neighbours = _Neighbours.of(subject, around)
     parts = []
     for part in (inside, ~inside):
         rows = np.flatnonzero(part)
         rows = rows[sample_rows(len(rows), ASKED, SEED)]
-        parts.append(_disagreement(subject, points, near, around, rows, y) if len(rows) else np.empty(0))
+        parts.append(neighbours.disagreement(rows) if len(rows) else np.empty(0))
     own, rest = (Moments.of(part) for part in parts)
     gap = difference(own, rest)
     if subject.task.is_classification:
         text = (
-            f"Of its rows' {NEIGHBOURS} nearest neighbours {own.mean:.1%} have another label, outside it {rest.mean:.1%} "
-            f"(difference {gap.low:.1%} to {gap.high:.1%})."
+            f"Of its rows' {NEIGHBOURS} nearest neighbours {own.mean:.1%} have another label, outside it "
+            f"{rest.mean:.1%} (difference {gap.low:.1%} to {gap.high:.1%})."
         )
     else:
         text = (
@@ -169,33 +168,40 @@ def _noisy_labels(subject: Subject, inside: Mask) -> Hint:
     return Hint(kind, bool(gap.low > 0), text, own.estimate(), rest.estimate())
 
 
-def _points(subject: Subject, around: npt.NDArray[np.intp]) -> tuple[Encoder, NearestNeighbors]:
-    features = list(subject.test.features)
-    numeric = [f for f in features if subject.test.schema[f].kind.is_numeric]
-    table = subject.test.table[features].iloc[around]
-    encoder = Encoder.of(table, numeric)
-    return encoder, NearestNeighbors(n_neighbors=NEIGHBOURS + 1).fit(encoder.points(table))
+@dataclass(frozen=True, eq=False)
+class _Neighbours:
+    """Test rows as points, and which lie around a row.
 
+    Parameters
+    ----------
+    around : ndarray of int
+        Positions of the rows among which neighbours are looked for.
+    """
 
-def _disagreement(
-    subject: Subject,
-    encoder: Encoder,
-    near: NearestNeighbors,
-    around: npt.NDArray[np.intp],
-    rows: npt.NDArray[np.intp],
-    y: Floats,
-) -> Floats:
-    """Return for each row the share of its neighbours with another label, or how far their mean target lies."""
-    found = around[near.kneighbors(encoder.points(subject.test.table[list(subject.test.features)].iloc[rows]))[1]]
-    others = found != rows[:, None]
-    # Each row is its own nearest neighbour, or a twin of it is: one of them is left out.
-    others[others.all(axis=1), -1] = False
-    labels = y[found]
-    if subject.task.is_classification:
-        return np.asarray(((labels != y[rows][:, None]) & others).sum(axis=1) / NEIGHBOURS, dtype=np.float64)
-    means = (labels * others).sum(axis=1) / NEIGHBOURS
-    spread = float(y.std())
-    return np.asarray(np.abs(y[rows] - means) / (spread if spread > 0 else 1.0), dtype=np.float64)
+    subject: Subject
+    around: npt.NDArray[np.intp]
+    encoder: Encoder
+    near: NearestNeighbors
+
+    @classmethod
+    def of(cls, subject: Subject, around: npt.NDArray[np.intp]) -> _Neighbours:
+        features = list(subject.test.features)
+        table = subject.test.table[features].iloc[around]
+        encoder = Encoder.of(table, [f for f in features if subject.test.schema[f].kind.is_numeric])
+        return cls(subject, around, encoder, NearestNeighbors(n_neighbors=NEIGHBOURS + 1).fit(encoder.points(table)))
+
+    def disagreement(self, rows: npt.NDArray[np.intp]) -> Floats:
+        """Return for each row the share of its neighbours with another label, or how far their mean target lies."""
+        table, y = self.subject.test.table[list(self.subject.test.features)].iloc[rows], self.subject.y
+        found = self.around[self.near.kneighbors(self.encoder.points(table))[1]]
+        others = found != rows[:, None]
+        # A row that is not among its own nearest neighbours, because of twins or of the sample, gives up the farthest.
+        others[others.all(axis=1), -1] = False
+        if self.subject.task.is_classification:
+            return np.asarray(((y[found] != y[rows][:, None]) & others).sum(axis=1) / NEIGHBOURS, dtype=np.float64)
+        means = (y[found] * others).sum(axis=1) / NEIGHBOURS
+        spread = float(y.std())
+        return np.asarray(np.abs(y[rows] - means) / (spread if spread > 0 else 1.0), dtype=np.float64)
 
 
 def _calibration(subject: Subject, inside: Mask) -> Hint:

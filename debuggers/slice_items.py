@@ -135,7 +135,7 @@ def make_lattice(
 
     Notes
     -----
-    Beside the ranges between quantiles, an interval that stands out on its own by Welch's t, however narrow, is an item.
+    Beside the ranges between quantiles, an interval that stands out on its own by Welch's t is an item, however narrow.
     Of ranges that hold the same rows only the narrowest is one.
     """
     prepared = [

@@ -53,7 +53,7 @@ class Hunt:
     groups: Groups | None = None
 
 
-def hunt(method: str, columns: Columns, data: Dataset, values: Floats, rows: Mask, settings: Settings) -> Hunt:
+def hunt(method: str, columns: Columns, data: Dataset, *, values: Floats, rows: Mask, settings: Settings) -> Hunt:
     """Find weak slices on some rows.
 
     Parameters
@@ -128,7 +128,7 @@ def _ranked(candidates: Sequence[Candidate], values: Floats, rows: Mask, setting
 
 def _score(own: Floats, totals: Floats, base: float, settings: Settings) -> float:
     floor, ranking = kernel.overall_variance(totals), RANKINGS[settings.ranking]
-    return float(kernel.score(ranking, *own, *totals, floor, base, settings.alpha))
+    return kernel.score(ranking, own[0], own[1], own[2], totals[0], totals[1], totals[2], floor, base, settings.alpha)
 
 
 def _clusters(columns: Columns, data: Dataset, values: Floats, rows: Mask, settings: Settings) -> Hunt:

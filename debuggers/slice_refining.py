@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +21,28 @@ INTERVAL_PRICE, CATEGORY_PRICE = 14.0, 4.0
 END_PRICE = 4.0
 
 
+@dataclass(frozen=True)
+class Rank:
+    """How slices are compared.
+
+    Parameters
+    ----------
+    min_rows : int
+        Rows of a slice, at least.
+    ranking, alpha
+        As `kernel.score` takes them.
+    """
+
+    min_rows: int
+    ranking: int = kernel.WELCH
+    alpha: float = 0.95
+
+
 def welch(values: Floats, inside: npt.NDArray[np.bool_]) -> float:
     """Return Welch's t of some rows against the others, as the search ranks it."""
     centred = values - values.mean()
     totals, own = (kernel.moments_of(part)[:, :3].sum(axis=0) for part in (centred, centred[inside]))
-    return float(kernel.welch(*own, *totals, kernel.overall_variance(totals)))
+    return kernel.welch(own[0], own[1], own[2], totals[0], totals[1], totals[2], kernel.overall_variance(totals))
 
 
 def student(values: Floats, inside: npt.NDArray[np.bool_]) -> float:
@@ -36,13 +54,7 @@ def student(values: Floats, inside: npt.NDArray[np.bool_]) -> float:
 
 
 def refined(
-    columns: Columns,
-    codes: Sequence[Codes],
-    values: Floats,
-    items: Sequence[Item],
-    min_rows: int,
-    ranking: int = kernel.WELCH,
-    alpha: float = 0.0,
+    columns: Columns, codes: Sequence[Codes], values: Floats, items: Sequence[Item], rank: Rank
 ) -> tuple[Item, ...]:
     """Move the ends of a slice's intervals, one literal after the other, to where the slice ranks best.
 
@@ -53,10 +65,7 @@ def refined(
         Fine bins of the rows.
     values : ndarray of shape (n,)
     items : sequence of Item
-    min_rows : int
-        Rows of the slice, at least.
-    ranking, alpha
-        As `kernel.score` takes them.
+    rank : Rank
     """
     base = float(values.mean())
     totals = kernel.moments_of(values - base)[:, :3].sum(axis=0)
@@ -69,7 +78,7 @@ def refined(
             others = rows_of(codes, [other for other in chosen if other is not item])
             bins = columns.bins[item.column].known
             sums = kernel.bin_sums(codes[item.column][others], values[others] - base, bins + 1)[:bins]
-            _, low, high = kernel.best_range(sums, totals, float(min_rows), ranking, base, alpha, floor)
+            _, low, high = kernel.best_range(sums, totals, float(rank.min_rows), rank.ranking, base, rank.alpha, floor)
             if high > low:
                 chosen[i] = Item(item.column, low, high)
         if chosen == before:
@@ -78,25 +87,19 @@ def refined(
 
 
 def simplest(
-    columns: Columns,
-    codes: Sequence[Codes],
-    values: Floats,
-    items: Sequence[Item],
-    min_rows: int,
-    ranking: int = kernel.WELCH,
-    alpha: float = 0.0,
+    columns: Columns, codes: Sequence[Codes], values: Floats, items: Sequence[Item], rank: Rank
 ) -> tuple[Item, ...]:
     """Refine a slice and drop, one after the other, the literals that do not earn their price.
 
     Parameters are those of `refined`.
     """
-    chosen = refined(columns, codes, values, items, min_rows, ranking, alpha)
+    chosen = refined(columns, codes, values, items, rank)
     while len(chosen) > 1:
         square = _square(values, codes, chosen)
         options = []
         for item in chosen:
             shorter = [other for other in chosen if other is not item]
-            less = refined(columns, codes, values, shorter, min_rows, ranking, alpha)
+            less = refined(columns, codes, values, shorter, rank)
             price = INTERVAL_PRICE if columns.is_interval(item) else CATEGORY_PRICE
             options.append((square - _square(values, codes, less) - price, less))
         lost, less = min(options)

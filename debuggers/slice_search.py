@@ -12,7 +12,7 @@ import numpy.typing as npt
 from debuggers.execution import THREADS, in_threads, report
 from debuggers.kernels import slice_lattice as kernel
 from debuggers.slice_items import Codes, Columns, Item, Lattice, make_lattice, quantile_ranges, rows_of
-from debuggers.slice_refining import simplest, welch
+from debuggers.slice_refining import Rank, simplest, welch
 from debuggers.strata import added, beyond, divided
 
 Floats = npt.NDArray[np.float64]
@@ -70,6 +70,11 @@ class Settings:
     count: int = 10
     seconds: float = 20.0
 
+    @property
+    def rank(self) -> Rank:
+        """How slices are compared."""
+        return Rank(self.min_rows, RANKINGS[self.ranking], self.alpha)
+
 
 @dataclass(frozen=True, eq=False)
 class Search:
@@ -113,8 +118,8 @@ def search(columns: Columns, codes: Sequence[Codes], values: Floats, settings: S
 
     Notes
     -----
-    After each round every row's loss is taken relative to the mean of the rows that lie in the same slices found so far,
-    so that a slice that only repeats one of them has nothing left to show.
+    After each round every row's loss is taken relative to the mean of the rows that lie in the same slices found so
+    far, so that a slice that only repeats one of them has nothing left to show.
     """
     overall = float(values.mean()) if len(values) else 0.0
     strata = np.zeros(len(values), dtype=np.intp)
@@ -131,8 +136,7 @@ def search(columns: Columns, codes: Sequence[Codes], values: Floats, settings: S
         coarse = _first_above(least, lattice, codes, values, best(lattice, left + overall, settings, NEXT, groups))
         if coarse is None:
             break
-        items = simplest(columns, codes, left + overall, coarse, settings.min_rows, RANKINGS[settings.ranking],
-                         settings.alpha)  # fmt: skip
+        items = simplest(columns, codes, left + overall, coarse, settings.rank)
         if welch(values, rows_of(codes, items)) < least:  # it fits what is left better than it errs more than the rest
             items = coarse
         inside = rows_of(codes, items)
@@ -190,11 +194,10 @@ def best(
     ranking, nothing = RANKINGS[settings.ranking], len(lattice.items)
 
     def work(part: Groups) -> tuple[Floats, Groups]:
-        answer: tuple[Floats, Groups] = kernel.best_slices(
+        return kernel.best_slices(
             lattice.codes, lattice.widths, lattice.starts, lattice.lows, lattice.highs, moments, part,
             float(settings.min_rows), ranking, base, settings.alpha, settings.pays, k,
         )  # fmt: skip
-        return answer
 
     found = [
         (float(s), tuple(int(i) for i in items if i != nothing))

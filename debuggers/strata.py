@@ -41,18 +41,21 @@ def added(values: Floats, inside: Mask, strata: Strata) -> float:
     strata, over a standard error that lets variances differ.
     """
     k = int(strata.max()) + 1 if len(strata) else 0
-    sums = [[np.bincount(strata[part], weights, k) for weights in _powers(values[part])] for part in (inside, ~inside)]
-    (n1, s1, q1), (n0, s0, q0) = sums
+    (n1, s1, q1), (n0, s0, q0) = (_sums(values[part], strata[part], k) for part in (inside, ~inside))
     kept = (n1 > 1) & (n0 > 1)
-    n1, s1, q1, n0, s0, q0 = (x[kept] for x in (n1, s1, q1, n0, s0, q0))
+    n1, s1, q1 = n1[kept], s1[kept], q1[kept]
+    n0, s0, q0 = n0[kept], s0[kept], q0[kept]
     weights = n1 * n0 / (n1 + n0)
     variances = _variance(n1, s1, q1) / n1 + _variance(n0, s0, q0) / n0
     error = float(np.sqrt(np.sum(np.square(weights) * variances)))
     return float(np.sum(weights * (s1 / n1 - s0 / n0)) / error) if error > 0 else np.nan
 
 
-def _powers(values: Floats) -> tuple[None, Floats, Floats]:
-    return None, values, np.square(values)
+def _sums(values: Floats, strata: Strata, k: int) -> tuple[Floats, Floats, Floats]:
+    """Return rows, sum and sum of squares of each of `k` strata."""
+    weights = (np.ones(len(values)), values, np.square(values))
+    n, s, q = (np.bincount(strata, w, k).astype(np.float64, copy=False) for w in weights)
+    return n, s, q
 
 
 def _variance(n: Floats, s: Floats, q: Floats) -> Floats:

@@ -64,29 +64,30 @@ if len(slices):
 for sentence in result.left_out:
     st.caption(f":material/info: {literal(sentence)}")
 
+
+def distribution(position: int) -> None:
+    """Draw how the measure is distributed in one slice and outside it."""
+    part = result.spread[result.spread["slice"] == position]
+    drawn = frame.drawn(result, "spread", lambda: spread_figure(part, frame.palette), position)
+    words = f"{result.title} in slice {position + 1}, as bars, and outside it, as a line"
+    frame.chart(drawn, key=f"weak_slices_spread_{position}", alt=words, main=False)
+
+
 cells = st.columns(2)
 for i, row in enumerate(slices.itertuples()):
-    part = result.spread[result.spread["slice"] == i]
-    drawn = frame.drawn(result, f"spread {i}", lambda part=part: spread_figure(part, frame.palette, title=result.title))
     with cells[i % 2]:
-        used = slice_card(
-            i, row, result.title, active=row.sql == predicate,
-            chart=lambda i=i, drawn=drawn: frame.chart(
-                drawn, key=f"weak_slices_spread_{i}", alt=f"{result.title}: slice {i + 1} and the rest", main=False
-            ) and None,
-        )  # fmt: skip
-    if used:
-        toggle(as_cohort(slices, i))
-
+        if slice_card(row, i, result.title, active=str(row.sql) == predicate, distribution=distribution):
+            toggle(as_cohort(slices, i))
 if len(slices):
+    st.caption("Small charts: the held-out rows of the slice as bars, all others as a line, by their value.")
+
     st.subheader("Size and effect", anchor=False)
-    picked = frame.chart(
-        frame.drawn(result, "map", lambda: map_figure(slices, frame.palette, title=result.title, active=predicate), predicate),
-        key="weak_slices_map", alt="Slices by share of rows and difference from the rest", select=("points",),
-    )  # fmt: skip
-    st.caption(
-        "Numbers are those of the list; a larger point holds more of the total. A click makes the rows the cohort."
+    plot = frame.drawn(
+        result, "map", lambda: map_figure(slices, frame.palette, title=result.title, active=predicate), predicate
     )
+    words = "Slices by share of rows and difference from the rest"
+    picked = frame.chart(plot, key="weak_slices_map", alt=words, select=("points",))
+    st.caption("Numbers are those of the list; a larger point holds more of the total. A click sets the cohort.")
     for point in picked.get("points", [])[:1]:
         if "customdata" in point:
             toggle(as_cohort(slices, int(point["customdata"])))
@@ -110,14 +111,22 @@ if len(slices) > 1:
 st.subheader("Test your own suspicion", anchor=False)
 own = slice_builder(subject)
 if own is not None:
-    own_test(own.text, one_test(make_target(subject, params.measure), own.mask(subject.test.table)), result.title)
-    state.set_cohort(Cohort(own.sql, own.text))
+    frame.follow(Cohort(own.sql, own.text))
+if active is None or frame.mask is None:
+    st.caption("Choose up to three conditions: the rows become the cohort, and one test says whether they are weak.")
+elif predicate in set(slices["sql"] if len(slices) else ()):
+    st.caption("The cohort is a slice that the search found: its test, which has to allow for that, is on its card.")
+else:
+    own_test(active.title, one_test(make_target(subject, params.measure), frame.mask), result.title)
 
 if subject.benchmark is not None:
     st.subheader("Against the benchmark", anchor=False)
     if st.toggle("Search the benchmark's slices too", key="weak_slices_compared", bind="query-params"):
-        key = (frame.debugger.version, subject.fingerprint, params, "compared")
-        changes = wait(key, lambda: compare_slices(subject, params), "Searching the benchmark's slices")
+        changes = wait(
+            (frame.debugger.version, subject.fingerprint, params, "compared"),
+            lambda: compare_slices(subject, params),
+            "Searching the benchmark's slices",
+        )
         if len(changes):
             frame.chart(changes_figure(changes, frame.palette, title=result.title), key="weak_slices_changes",
                         alt="Both models in each slice", main=False)  # fmt: skip

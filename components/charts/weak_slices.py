@@ -1,4 +1,4 @@
-"""Weak slices: how the measure spreads in one, all of them by size and effect, their overlap, and two models' slices."""
+"""Weak slices: how the measure spreads in one, all by size and effect, their overlap, and two models' slices."""
 
 from __future__ import annotations
 
@@ -20,15 +20,13 @@ def verdict_colours(palette: Palette) -> dict[str, str]:
     return {"confirmed": palette.error, "not confirmed": palette.muted, "too few rows": palette.caution}
 
 
-def spread_figure(spread: pd.DataFrame, palette: Palette, *, title: str) -> go.Figure:
+def spread_figure(spread: pd.DataFrame, palette: Palette) -> go.Figure:
     """Draw how the measure is distributed in one slice, as bars, and outside it, as a line.
 
     Parameters
     ----------
     spread : DataFrame
         The rows of one slice of `WeakSlicesResult.spread`.
-    title : str
-        What the measure's mean is called.
     """
     plot = figure(palette, height=112, legend=False)
     two = len(spread) == 2  # a share: the only values are 0 and 1
@@ -49,7 +47,6 @@ def spread_figure(spread: pd.DataFrame, palette: Palette, *, title: str) -> go.F
     plot.update_layout(bargap=0.5 if two else 0.12, margin={"l": 0, "r": 0, "t": 4, "b": 0})
     plot.update_xaxes(title=None, nticks=4, tickfont={"size": 11})
     plot.update_yaxes(visible=False, rangemode="tozero")
-    plot.update_layout(meta={"title": title})
     return plot
 
 
@@ -119,8 +116,8 @@ def overlap_figure(overlap: pd.DataFrame, palette: Palette) -> go.Figure:
         xgap=2, ygap=2, hoverinfo="skip",
     )  # fmt: skip
     texts = [
-        f"{percent(row.share)} of the rows of slice {row.first + 1} lie in slice {row.second + 1} too<br>{row.both:,} rows"
-        for row in overlap.itertuples()
+        f"{percent(share)} of the rows of slice {first + 1} lie in slice {second + 1} too<br>{both:,} rows"
+        for first, second, both, share, _ in overlap.itertuples(index=False, name=None)
     ]
     plot.add_scatter(
         x=[names[i] for i in overlap["second"]], y=[names[i] for i in overlap["first"]], mode="markers+text",

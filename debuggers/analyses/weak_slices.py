@@ -150,15 +150,15 @@ def weak_slices(subject: Subject, params: WeakSlicesParams) -> WeakSlicesResult:
 
     How to read
     -----------
-    One half of the rows, drawn at random, is searched: every conjunction of up to three conditions (categories, intervals,
-    missing values) with enough rows is scored, and the best is kept; then the best that still adds something beside it,
-    and so on. The ends of intervals are then moved to where they fit best, and conditions that say little dropped. The
-    other half, which the search has not seen, tells how large the loss is in each slice and whether it exceeds that of
-    the rest: *confirmed* is an adjusted p value (Welch's test, one-sided; Holm's method for all slices listed) of at most
-    5 % and an interval of the difference above 0. *By chance alone* is the share of searches among shuffled losses that
-    find a slice as clear as this one did on the half searched. *Expected* is what the model's own probabilities lead
-    to expect: where the loss does not exceed it, the slice is hard and not wrong. Each condition's share says how much of
-    the difference it brings (Shapley).
+    One half of the rows, drawn at random, is searched: every conjunction of up to three conditions (categories,
+    intervals, missing values) with enough rows is scored, and the best is kept; then the best that still adds
+    something beside it, and so on. The ends of intervals are then moved to where they fit best, and conditions that
+    say little dropped. The other half, which the search has not seen, tells how large the loss is in each slice and
+    whether it exceeds that of the rest: *confirmed* is an adjusted p value (Welch's test, one-sided; Holm's method
+    for all slices listed) of at most 5 % and an interval of the difference above 0. *By chance alone* is the share of
+    searches among shuffled losses that find a slice as clear as this one did on the half searched. *Expected* is what
+    the model's own probabilities lead to expect: where the loss does not exceed it, the slice is hard and not wrong.
+    Each condition's share says how much of the difference it brings (Shapley).
 
     When it misleads
     ----------------
@@ -215,7 +215,8 @@ def weak_slices(subject: Subject, params: WeakSlicesParams) -> WeakSlicesResult:
 
 
 def _hunt(columns: Columns, subject: Subject, target: Target, rows: Mask, params: WeakSlicesParams) -> Hunt:
-    return hunt(params.method, columns, subject.test, target.values, rows, _settings(params, int(rows.sum())))
+    settings = _settings(params, int(rows.sum()))
+    return hunt(params.method, columns, subject.test, values=target.values, rows=rows, settings=settings)
 
 
 def _hints(subject: Subject, target: Target, found: Hunt, params: WeakSlicesParams) -> tuple[Hint, ...]:
