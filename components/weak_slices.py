@@ -81,7 +81,7 @@ def _facts(row: Any, title: str) -> list[str]:
     if row.q_value == row.q_value:
         facts[-1] += f"; adjusted p {number(row.q_value, 2)}"
     if row.search_p_value == row.search_p_value:
-        facts.append(f"By chance alone as clear in {percent(row.search_p_value)} of searches")
+        facts.append(f"By chance alone as clear in at most {percent(row.search_p_value)} of searches")
     if len(row.literal_shares) > 1:
         parts = (f"{literal(name)} {number(share, 2)}" for name, share in row.literal_shares.items())
         facts.append("Brought by " + ", ".join(parts))

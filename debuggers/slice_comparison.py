@@ -41,8 +41,9 @@ def changes(
     DataFrame
         `slice`, `sql`, `found_by`, `rows` (all), `held_out_rows`; there the model's mean `loss` and the
         `benchmark_loss`, their paired `difference` (model minus benchmark) with its t interval `low` and `high`,
-        two-sided `p_value` and, adjusted by Holm's method, `q_value`; `change`: "got better" where the model's loss is lower than the
-        benchmark's, "got worse" where it is higher, at q of at most 5 %; "no clear change"; or "too few rows".
+        two-sided `p_value` and, adjusted by Holm's method, `q_value`; `change`: "got better" where the model's loss
+        is lower than the benchmark's, "got worse" where it is higher, at q of at most 5 %; "no clear change"; or
+        "too few rows".
     """
     table = pd.DataFrame(
         [_row(name, c, model, benchmark, held_out) for name, c in candidates], columns=list(COLUMNS[:-2])

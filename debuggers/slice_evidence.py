@@ -123,7 +123,6 @@ def evidence(
     table["said_q_value"] = holm(table["said_p_value"].tolist())
     # The interval is two-sided: a slice whose interval reaches 0 is not called confirmed beside it.
     sure = (table["q_value"] <= 1 - CONFIDENCE) & (table["low"] > 0)
-    # Equal losses on either side leave nothing to test: that is an answer, and not a lack of rows.
     table["confirmed"] = sure.astype(object).where(enough, None)
     table["verdict"] = [VERDICTS[known] for known in table["confirmed"]]
     table["literal_shares"] = pd.Series([_literal_shares(c, target, ~searched & target.counted) for c in candidates])
@@ -155,12 +154,19 @@ def _numbers(found: Candidate, target: Target, searched: Mask, nulls: Nulls) -> 
         "difference": gap.value,
         "low": gap.low,
         "high": gap.high,
-        "p_value": welch_greater(own, rest),
+        "p_value": greater(own, rest),
         "search_p_value": _search_p_value(found, search, values, nulls.exchangeable, welch),
         **_beside_said(found, target, search, held, nulls),
         "share_of_loss": total.total / whole if whole > 0 else np.nan,
         "excess_share_of_loss": (total.total - total.n * outside_mean) / whole if whole > 0 else np.nan,
     }
+
+
+def greater(own: Moments, rest: Moments) -> float:
+    """Return Welch's one-sided p value; where neither side varies, 0 if the mean is greater and 1 if it is not."""
+    if min(own.n, rest.n) > 1 and own.deviation == rest.deviation == 0:
+        return float(own.mean <= rest.mean)
+    return welch_greater(own, rest)
 
 
 def _estimate(name: str, values: Floats, target: Target) -> dict[str, float]:
@@ -322,4 +328,4 @@ def one_test(target: Target, inside: Mask) -> OwnTest:
     estimates = [share(float(v.sum()), len(v)) if target.is_share else mean(v) for v in (own, rest)]
     a, b = Moments.of(own), Moments.of(rest)
     enough = min(a.n, b.n) >= MIN_ROWS
-    return OwnTest(estimates[0], estimates[1], difference(a, b), welch_greater(a, b) if enough else np.nan)
+    return OwnTest(estimates[0], estimates[1], difference(a, b), greater(a, b) if enough else np.nan)

@@ -1,6 +1,7 @@
 """Weak slices: the groups of rows on which the model fails most, each tested on rows that the search did not see."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from components import state
 from components.charts.weak_slices import changes_figure, map_figure, overlap_figure, spread_figure
@@ -73,9 +74,10 @@ def distribution(position: int) -> None:
     frame.chart(drawn, key=f"weak_slices_spread_{position}", alt=words, main=False)
 
 
-cells = st.columns(2)
+cells: list[DeltaGenerator] = []
 for i, row in enumerate(slices.itertuples()):
-    with cells[i % 2]:
+    cells = cells or list(st.columns(2))  # in pairs, so that a narrow screen keeps their order
+    with cells.pop(0):
         if slice_card(row, i, result.title, active=str(row.sql) == predicate, distribution=distribution):
             toggle(as_cohort(slices, i))
 if len(slices):
