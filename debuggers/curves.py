@@ -145,15 +145,18 @@ def composed_trees(model: Any) -> ComposedTrees:
     return compose(model)
 
 
-def bins_of(values: Floats, edges: Floats) -> npt.NDArray[np.int32]:
-    """Return for each value the position of the edge that its bin ends at, 0 where it is in none."""
-    at = np.searchsorted(edges, values, side="left")
-    inside = (
-        np.isfinite(values) & (values >= edges[0]) & (values <= edges[-1])
-        if len(edges) > 1
-        else np.zeros(len(values), bool)
-    )
-    return np.where(inside, np.clip(at, 1, None), 0).astype(np.int32)
+def bins_of(values: Floats, edges: Floats, *, clipped: bool = False) -> npt.NDArray[np.int32]:
+    """Return for each value the position of the edge that its bin ends at, 0 where it is in none.
+
+    Values outside the edges are in none, or, with `clipped`, in the bin that is nearest.
+    """
+    if len(edges) < 2:
+        return np.zeros(len(values), np.int32)
+    inside = np.isfinite(values)
+    if not clipped:
+        inside &= (values >= edges[0]) & (values <= edges[-1])
+    at = np.clip(np.searchsorted(edges, values, side="left"), 1, len(edges) - 1)
+    return np.where(inside, at, 0).astype(np.int32)
 
 
 def accumulated(sums: Floats, counts: npt.NDArray[Any], edges: Floats, values: Floats) -> Floats:

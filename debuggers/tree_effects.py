@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -198,7 +200,7 @@ class TreeEffects:
         chosen = self._every if columns is None else tuple(columns)
         slots, runs = self._layout(chosen)
         grids = self._grids(chosen, anchors)
-        pivot = self._answered(self.individual(chosen, (0, 1))[0], how)
+        pivot = self.answered(self.individual(chosen, (0, 1))[0], how)
         bins = np.zeros((len(chosen), self.n), np.int32) if bins is None else np.ascontiguousarray(bins, np.int32)
         words = self._words(len(chosen))
         coded = self._coded
@@ -212,8 +214,17 @@ class TreeEffects:
         parts = in_threads(work, row_parts(self.n, PART_ROWS))
         return _curves(Sums(*(np.sum([p[k] for p in parts], axis=0) for k in range(6))), pivot, grids, self.n)
 
+    def holding(self, column: int, point: int) -> TreeEffects:
+        """Return the effects over the same rows with one column at a value of its grid in all of them."""
+        held = copy.copy(self)
+        codes = self._coded.tables[0].copy()
+        codes[column] = self._coded.tables[1][column, point]
+        held.__dict__["_coded"] = dataclasses.replace(self._coded, tables=(codes, self._coded.tables[1]))
+        return held
+
     @staticmethod
-    def _answered(curves: Floats, how: Answer) -> Floats:
+    def answered(curves: Floats, how: Answer) -> Floats:
+        """Return raw curves of shape (n, n_outputs, n_points) as answers."""
         out = np.ascontiguousarray(curves)
         for curve in out:
             links.answer(how, curve, curve.shape[1])
