@@ -36,10 +36,9 @@ def weak() -> Subject:
     noise = rng.choice([-1.0, 1.0], 3_000)
     truth = features["age"] / 20 + noise * np.where(features['a"b'] == "it's", 2.0, 0.3)
     bad = truth + rng.choice([-1.0, 1.0], 3_000) * np.where(features['a"b'] == "<i>", 2.0, 0.3)
-    model, benchmark = (
-        EstimatorModel(Function(lambda X, shift=shift: X["age"] / 20 + shift[X.index.to_numpy()], names))
-        for shift in (np.zeros(3_000), (bad - features["age"] / 20).to_numpy())
-    )
+    shift = (bad - features["age"] / 20).to_numpy()
+    model = EstimatorModel(Function(lambda X: X["age"] / 20, names))
+    benchmark = EstimatorModel(Function(lambda X: X["age"] / 20 + shift[X.index.to_numpy()], names))
     roles = Roles(target="y", task=Task.REGRESSION)
     return make_subject("weak", features.assign(y=truth), roles, model=model, benchmark=benchmark)
 
