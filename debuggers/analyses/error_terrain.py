@@ -101,6 +101,7 @@ SLICE_COLUMNS = (
     section="Detect",
     question="Where in the space of features does the model err?",
     needs={"labels", "features"},
+    scanned=False,  # the search of weak slices finds what a tree finds, and more
 )
 def error_terrain(subject: Subject, params: ErrorTerrainParams) -> ErrorTerrainResult:
     """Divide the rows into regions by how much the model errs there, and check each region on other rows.
@@ -184,7 +185,8 @@ def _grown(
     columns: Sequence[Bins], values: Floats, searched: npt.NDArray[np.bool_], params: ErrorTerrainParams
 ) -> ErrorTree:
     min_rows = max(MIN_GROWN, int(np.ceil(params.min_share * int(searched.sum()))))
-    codes = [column.codes[searched] for column in columns]
+    rows = np.flatnonzero(searched)
+    codes = np.stack([column.codes[rows] for column in columns])
     return grow(columns, codes, values[searched], depth=params.depth, min_rows=min_rows)
 
 
