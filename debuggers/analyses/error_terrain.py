@@ -159,9 +159,7 @@ def error_terrain(subject: Subject, params: ErrorTerrainParams) -> ErrorTerrainR
         searched=int(searched.sum()),
         held_out=int((~searched).sum()),
         obstacle="" if len(slices) else _obstacle(values, columns),
-        findings=tuple(
-            _findings(tree, slices, float(values.sum()), measure_title(subject.task, params.measure), params)
-        ),
+        findings=tuple(_findings(tree, slices, float(values.sum()), title, params)),
     )
 
 
