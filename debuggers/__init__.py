@@ -11,11 +11,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from debuggers.attribution import explain, shap_values
     from debuggers.curves import accumulated_local_effects, partial_dependence
 
-__all__ = ["accumulated_local_effects", "partial_dependence"]
+__all__ = ["accumulated_local_effects", "explain", "partial_dependence", "shap_values"]
 
-_HOME = {"partial_dependence": "curves", "accumulated_local_effects": "curves"}
+_HOME = {
+    "accumulated_local_effects": "curves",
+    "explain": "attribution",
+    "partial_dependence": "curves",
+    "shap_values": "attribution",
+}
 
 
 def __getattr__(name: str) -> Any:
