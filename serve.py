@@ -42,12 +42,14 @@ import uvicorn
 from components.saving import workspace
 from debuggers.debugger import all_debuggers
 from debuggers.errors import InputError
+from debuggers.sandbox import trust
 from serving.guards import guards
 from serving.health import routes
 from serving.housekeeping import keep_house
 from serving.log import configure
 from serving.settings import BadSetting, Settings, in_url, is_wildcard
 from serving.stopping import GracefulServer
+from serving.warming import warm_up
 
 APP = Path(__file__).with_name("app.py")
 
@@ -95,6 +97,7 @@ def create_app(settings: Settings, stopping: Event) -> st.App:
         gc.collect()
         gc.freeze()
         print(f"Faultline is ready: {url(settings)}", flush=True)  # noqa: T201 - the one line of a server that starts
+        warm_up()
         housekeeping = asyncio.create_task(keep_house())
         yield
         housekeeping.cancel()
@@ -144,6 +147,7 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         raise BadSetting(
             "FAULTLINE_SIGN_IN=required needs a provider: write its [auth] section into .streamlit/secrets.toml."
         )
+    trust.serving_on(settings.host)
     workspace()  # a folder that cannot be used stops the start
     options: dict[str, Any] = {
         "log_level": "warning",

@@ -11,7 +11,9 @@ import benchmarks
 
 def main(names: list[str]) -> None:
     """Run the modules of this folder that have a `main`, each under its first line."""
-    found = [m.name for m in pkgutil.iter_modules(benchmarks.__path__) if m.name not in {"__main__", "driving"}]
+    found = [
+        m.name for m in pkgutil.iter_modules(benchmarks.__path__) if m.name not in {"__main__", "driving", "peers"}
+    ]
     for name in names or found:
         module = importlib.import_module(f"benchmarks.{name}")
         print(f"\n{name}: {(module.__doc__ or '').splitlines()[0]}", flush=True)

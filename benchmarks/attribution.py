@@ -52,8 +52,8 @@ def _woodelf(name: str, model: Any, X: Any, background: Any) -> None:
     except ImportError:
         print("  left out: woodelf_explainer is not installed")
         return
-    many = SOME if name == "forest of depth 10" else MANY
-    for rows, back in ((X[:many], None), (X[:SOME], background)):
+    for many, back in ((X[:MANY], None), (X[:SOME], background)):
+        rows = many[:SOME] if name == "forest of depth 10" else many
         table = pd.DataFrame(rows)
         others = None if back is None else pd.DataFrame(back)
         try:

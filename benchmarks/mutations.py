@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections import Counter
@@ -14,6 +15,7 @@ FORMATS = os.environ.get("FAULTLINE_MUTATED_FORMATS", "").split(",")
 
 def main() -> None:
     """Print, for each format, how the mutants ended; what is no answer and no sentence ends this with a traceback."""
+    logging.getLogger("debuggers").setLevel(logging.ERROR)  # the log tells why each table could not be read
     files = {**mutants.models(), **mutants.tables()}
     for kind, fate in mutants.FATES.items():
         if FORMATS != [""] and kind not in FORMATS:

@@ -82,7 +82,11 @@ def _range(declared: Declared, spec: Range, common: dict[str, Any]) -> float | i
     step = spec.step or (1 if whole else (high - low) / 100)
     kind = int if whole else float
     if high - low <= 200 * step:
-        value: float = st.slider(_label(declared), low, high, declared.default, kind(step), width=200, **common)
+        # Two digits, as sliders show them, would round a finer step.
+        fine = None if whole or step >= 0.01 else "%.3f"
+        value: float = st.slider(
+            _label(declared), low, high, declared.default, kind(step), format=fine, width=200, **common
+        )
         return value
     number: float = st.number_input(_label(declared), low, high, declared.default, kind(step), width=150, **common)
     return number

@@ -89,6 +89,9 @@ def _run(options: argparse.Namespace) -> int:
         "findings": [f.as_dict(debugger.slug) for f in result.findings],
         "table": [{str(k): plain(v) for k, v in record.items()} for record in table.to_dict("records")],
     }
+    # What a debugger found beside its table, where it says so.
+    if hasattr(result, "details"):
+        answer["details"] = plain(result.details())
     if options.csv:
         _write(options.csv, lambda path: table.to_csv(path, index=False))
     _emit(answer, options.json, f"{len(table):,} rows, {len(result.findings)} findings in {seconds:.1f} s")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from debuggers.data.schema import Column, Kind
+from debuggers.kernels import error_tree as kernel
 from debuggers.slices import Literal, Op, readable
 from debuggers.statistics import SEED
 from debuggers.subject import sample_rows
@@ -209,9 +211,8 @@ def _numbers(name: str, values: npt.NDArray[np.float64], room: int, *, few: bool
     # An infinite value lies in the bin of the smallest or largest number, which then holds more than one value.
     exact = few and np.isfinite(values[~missing]).all()
     cuts = plain[1:] if few else [int(c) if whole and c.is_integer() else c for c in equal_cuts(finite, room)]
-    codes = np.searchsorted(np.array(cuts, dtype=np.float64), values, side="right")
-    codes[missing] = len(cuts) + 1
-    return Intervals(name, codes.astype(np.uint8), len(cuts) + 1, tuple(cuts), tuple(plain) if exact else ())
+    codes = kernel.bin_numbers(values, np.array(cuts, dtype=np.float64))
+    return Intervals(name, codes, len(cuts) + 1, tuple(cuts), tuple(plain) if exact else ())
 
 
 def equal_cuts(values: npt.NDArray[np.float64], bins: int) -> list[float]:
@@ -222,7 +223,7 @@ def equal_cuts(values: npt.NDArray[np.float64], bins: int) -> list[float]:
     >>> equal_cuts(np.arange(1000.0), 4)
     [250.0, 500.0, 750.0]
     """
-    sample = values[sample_rows(len(values), CUT_ROWS, SEED)]
+    sample = values[_sampled(len(values))]
     distinct, counts = np.unique(sample, return_counts=True)
     ends = np.cumsum(counts)
     cuts: list[float] = []
@@ -238,6 +239,14 @@ def equal_cuts(values: npt.NDArray[np.float64], bins: int) -> list[float]:
         cuts.append(round_between(float(distinct[end - 1 - slack]), float(distinct[end])))
         start = end
     return cuts
+
+
+@lru_cache(maxsize=4)
+def _sampled(n: int) -> npt.NDArray[np.intp]:
+    """Return the rows that cuts are found on: the same for every column of a table."""
+    rows = sample_rows(n, CUT_ROWS, SEED)
+    rows.flags.writeable = False
+    return rows
 
 
 def round_between(low: float, high: float) -> float:

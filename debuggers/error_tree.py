@@ -10,13 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from debuggers.binning import Bins
-from debuggers.execution import report
+from debuggers.execution import in_threads, report
+from debuggers.kernels import error_tree as kernel
 from debuggers.slices import Slice
 from debuggers.statistics import Moments
 
 Floats = npt.NDArray[np.float64]
-Codes = Sequence[npt.NDArray[np.uint8]]
-Places = npt.NDArray[np.intp]
+# Bins of rows, one array per column.
+Codes = Sequence[npt.NDArray[np.uint8]] | npt.NDArray[np.uint8]
+Places = npt.NDArray[np.int32]
 # Differences below this share are rounding.
 SAME = 1e-9
 
@@ -95,16 +97,13 @@ class ErrorTree:
         codes : sequence of ndarray of uint8, each of shape (n,)
             The rows' bins, in the order of `columns`.
         """
-        places = np.zeros(n, dtype=np.intp)
-        depths = np.array([node.depth for node in self.nodes])
-        for level in range(int(depths.max())):
-            at = {i: s for i, s in self.splits.items() if depths[i] == level}
-            places = _descend(places, codes, at, self.nodes)
+        places = np.zeros(n, dtype=np.int32)
+        _descend(places, codes, self.splits, self.nodes)
         return places
 
-    def moments(self, codes: Codes, loss: Floats) -> list[Moments]:
-        """Return count, sum and sum of squares of the loss of some rows in every node."""
-        leaf, k = self.leaves(codes, len(loss)), len(self.nodes)
+    def moments(self, leaf: Places, loss: Floats) -> list[Moments]:
+        """Return count, sum and sum of squares of the loss of some rows, whose leaves are known, in every node."""
+        k = len(self.nodes)
         sums = (np.bincount(leaf, w, k) for w in (None, loss, np.square(loss)))
         found = [Moments(int(n), float(s), float(q)) for n, s, q in zip(*sums, strict=True)]
         for i in range(k - 1, 0, -1):
@@ -131,10 +130,11 @@ def grow(columns: Sequence[Bins], codes: Codes, loss: Floats, *, depth: int, min
     A split is the one that explains most of the squared deviation of the loss from its mean. Bins of a category are
     ordered by their mean loss in the node, which makes the best division in two one of the cuts along that order.
     """
+    codes = np.asarray(codes, dtype=np.uint8).reshape(len(columns), len(loss))
     searched = _Searched(columns, codes, loss - loss.mean() if len(loss) else loss, min_rows)
     nodes: list[Node] = [Node()]
     splits: dict[int, Split] = {}
-    places = np.zeros(len(loss), dtype=np.intp)
+    places = np.zeros(len(loss), dtype=np.int32)
     floor = SAME * max(float(np.square(searched.loss).sum()), SAME * float(np.square(loss).sum()))
     level = range(1)
     for d in range(depth):
@@ -145,24 +145,22 @@ def grow(columns: Sequence[Bins], codes: Codes, loss: Floats, *, depth: int, min
         for i, split in at.items():
             nodes += [Node(i, d + 1, split.feature, {**nodes[i].allowed, split.feature: part}) for part in split.parts]
         splits |= at
-        places = _descend(places, codes, at, nodes)
+        _descend(places, codes, at, nodes)
     return ErrorTree(tuple(columns), tuple(nodes), splits)
 
 
-def _descend(places: Places, codes: Codes, splits: Mapping[int, Split], nodes: Sequence[Node]) -> Places:
+def _descend(places: Places, codes: Codes, splits: Mapping[int, Split], nodes: Sequence[Node]) -> None:
     """Move the rows of the nodes that are split to those nodes' children."""
-    moved = places.copy()
-    features = np.full(len(nodes), -1)
-    children = np.zeros((len(nodes), 256), dtype=np.intp)
+    if not splits:
+        return
+    features = np.full(len(nodes), -1, dtype=np.int32)
+    children = np.zeros((len(nodes), 256), dtype=np.int32)
     for i, split in splits.items():
         features[i] = split.feature
     for j, node in enumerate(nodes):
         if node.parent in splits:
             children[node.parent, list(node.allowed[node.feature])] = j
-    for feature in np.unique(features[features >= 0]):
-        rows = np.flatnonzero(features[places] == feature)
-        moved[rows] = children[places[rows], codes[feature][rows]]
-    return moved
+    kernel.descend(np.asarray(codes), places, features, children)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,16 +174,16 @@ class _Searched:
 
     def best_splits(self, places: Places, nodes: Sequence[Node], level: range) -> dict[int, Split]:
         """Return the best split of each node of a level that has one, from one histogram per column."""
-        active = np.flatnonzero(places >= level.start)
-        at, loss = places[active] - level.start, self.loss[active]
         best: dict[int, Split] = {}
-        for f, column in enumerate(self.columns):
-            size = column.known + 1
-            key = at * size + self.codes[f][active]
-            counts = np.bincount(key, minlength=len(level) * size).astype(np.float64)
-            totals = np.bincount(key, loss, len(level) * size).astype(np.float64, copy=False)
-            for i, n, s in zip(level, counts.reshape(-1, size), totals.reshape(-1, size), strict=True):
-                parts, gain = _best_cut(column, nodes[i].allowed.get(f), n, s, self.min_rows)
+        first, count = level.start, len(level)
+
+        def sums(f: int) -> Floats:
+            return kernel.node_sums(self.codes[f], places, self.loss, first, count, self.columns[f].known + 1)
+
+        for f, found in enumerate(in_threads(sums, range(len(self.columns)))):
+            for i, cell in zip(level, found, strict=True):
+                allowed = nodes[i].allowed.get(f)
+                parts, gain = _best_cut(self.columns[f], allowed, cell[:, 0], cell[:, 1], self.min_rows)
                 if parts and (i not in best or gain > best[i].gain):
                     best[i] = Split(f, parts, gain)
         return dict(sorted(best.items()))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from threading import Event
 from typing import TypeVar
 
-T = TypeVar("T")
-R = TypeVar("R")
+P = TypeVar("P")
+A = TypeVar("A")
 
 
 class Cancelled(Exception):
@@ -74,37 +74,41 @@ def blocks(n: int, size: int, message: str = "") -> Iterator[slice]:
         yield slice(start, min(start + size, n))
 
 
-def in_threads(parts: Sequence[T], work: Callable[[T], R], message: str = "") -> list[R]:
-    """Do `work` for every part, several at a time, and return the results in the order of the parts.
+def in_threads(
+    work: Callable[[P], A], pieces: Sequence[P], message: str = "", span: tuple[float, float] = (0, 1)
+) -> list[A]:
+    """Return what `work` returns for each piece, in their order; the pieces are shared out among the machine's cores.
 
     Parameters
     ----------
     work : callable
-        Compiled or other code that lets go of Python's lock; it does not report progress itself.
-
-    Raises
-    ------
-    Cancelled
-        The person asked the work to stop; parts that have not begun are left.
+        Compiled code that gives the interpreter's lock away, or little code around it.
+    pieces : sequence
+    message : str
+        What is reported while the pieces are done.
+    span : (float, float)
+        Where in the whole work's progress these pieces begin and end; equal ends: nothing is reported.
     """
-    if len(parts) <= 1:
-        return [work(part) for part in parts]
-    with ThreadPoolExecutor(max_workers=threads()) as pool:
-        futures = [pool.submit(work, part) for part in parts]
+    if len(pieces) < 2 or threads() < 2:
+        return [work(piece) for piece in pieces]
+    low, high = span
+    with ThreadPoolExecutor(threads()) as pool:
+        futures = [pool.submit(work, piece) for piece in pieces]
         try:
-            done = []
-            for i, future in enumerate(futures):
-                report(i / len(parts), message)
-                done.append(future.result())
-            return done
-        finally:
-            for future in futures:
-                future.cancel()
+            waiting = set(futures)
+            while waiting:
+                waiting = wait(waiting, return_when=FIRST_COMPLETED).not_done
+                if high > low:
+                    report(low + (high - low) * (1 - len(waiting) / len(futures)), message)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        return [future.result() for future in futures]
 
 
 def threads() -> int:
     """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0))
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def row_parts(n: int, size: int) -> list[tuple[int, int]]:

@@ -107,7 +107,7 @@ class TreeAttribution:
                 self._codes, *rows, self._forest, parts, self._questions, index_start, seen, *tables, out
             )
 
-        in_threads(row_parts(self._codes.shape[1], PART_ROWS), work, "Looking attributions up")
+        in_threads(work, row_parts(self._codes.shape[1], PART_ROWS), "Looking attributions up")
 
     def _largest(self, parts: Parts) -> int:
         """Return the bytes that the tables take if every index, or every row, is another one."""
@@ -141,7 +141,7 @@ class TreeAttribution:
                 tree_shap.fill_interventional(*chosen, forest, parts, seen, background, index_start, *tables)
 
         step = max(1, -(-len(parts.root) // (8 * threads())))
-        in_threads(row_parts(len(parts.root), step), work, "Making tables of attributions")
+        in_threads(work, row_parts(len(parts.root), step), "Making tables of attributions")
 
     def _counted(self, codes: Codes, weights: Floats, parts: Parts, index_start: Longs) -> Floats:
         def work(rows: tuple[int, int]) -> Floats:
@@ -151,4 +151,4 @@ class TreeAttribution:
             return found
 
         parted = row_parts(codes.shape[1], PART_ROWS)
-        return np.sum(in_threads(parted, work), axis=0) if parted else np.zeros(int(index_start[-1]))
+        return np.sum(in_threads(work, parted), axis=0) if parted else np.zeros(int(index_start[-1]))

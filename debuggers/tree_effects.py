@@ -146,7 +146,7 @@ class TreeEffects:
             found: Counts = count_rows(codes, *part, words, forest, splits, slots)
             return found
 
-        parts = in_threads(row_parts(self.n, PART_ROWS), work)
+        parts = in_threads(work, row_parts(self.n, PART_ROWS))
         return Counts(*(np.sum([p[k] for p in parts], axis=0) for k in range(3)))
 
     def _grids(self, columns: tuple[int, ...], anchors: Sequence[int] | None) -> Grids:
@@ -177,7 +177,7 @@ class TreeEffects:
         def work(part: tuple[int, int]) -> None:
             individual_curves(codes, *part, words, self._coded.forest, self._coded.splits, slots, runs, grids, out)
 
-        in_threads(row_parts(last - first, PART_ROWS), work)
+        in_threads(work, row_parts(last - first, PART_ROWS))
         return out
 
     def summary(
@@ -211,7 +211,7 @@ class TreeEffects:
             )
             return found
 
-        parts = in_threads(row_parts(self.n, PART_ROWS), work)
+        parts = in_threads(work, row_parts(self.n, PART_ROWS))
         return _curves(Sums(*(np.sum([p[k] for p in parts], axis=0) for k in range(6))), pivot, grids, self.n)
 
     def holding(self, column: int, point: int) -> TreeEffects:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from debuggers.error_tree import Codes, ErrorTree
+from debuggers.error_tree import ErrorTree
 from debuggers.statistics import CONFIDENCE, Moments, difference, holm, t_greater, welch_greater, welch_t
 
 Floats = npt.NDArray[np.float64]
@@ -44,8 +44,8 @@ def node_table(tree: ErrorTree, loss: Floats, searched: Mask, said: Floats | Non
         held-out rows, NaN if unknown), `said_q_value` (Holm-adjusted p value that the held-out loss exceeds what was
         said), `enough` (whether it has `MIN_ROWS` held-out rows).
     """
-    searched_codes, held_codes = _codes(tree, searched), _codes(tree, ~searched)
-    search, held = tree.moments(searched_codes, loss[searched]), tree.moments(held_codes, loss[~searched])
+    leaf = tree.leaves([column.codes for column in tree.columns], len(loss))
+    search, held = (tree.moments(leaf[half], loss[half]) for half in (searched, ~searched))
     table = pd.DataFrame([_numbers(a, b, search[0], held[0]) for a, b in zip(search, held, strict=True)])
     _describe(table, tree)
     table["enough"] = table["held_out_rows"] >= MIN_ROWS
@@ -57,14 +57,10 @@ def node_table(tree: ErrorTree, loss: Floats, searched: Mask, said: Floats | Non
     table["confirmed"] = sure.astype(object).where(table["q_value"].notna(), None)
     table["said"], table["said_q_value"] = np.nan, np.nan
     if said is not None:
-        beyond = tree.moments(held_codes, (loss - said)[~searched])
+        beyond = tree.moments(leaf[~searched], (loss - said)[~searched])
         table["said"] = table["held_out_loss"] - [b.mean for b in beyond]
         table["said_q_value"] = holm(pd.Series([t_greater(b) for b in beyond]).where(tested).tolist())
     return table[table["rows"] > 0].reset_index(drop=True)
-
-
-def _codes(tree: ErrorTree, rows: Mask) -> Codes:
-    return [column.codes[rows] for column in tree.columns]
 
 
 def _numbers(search: Moments, held: Moments, all_searched: Moments, all_held: Moments) -> dict[str, float]:

@@ -7,8 +7,10 @@ from components import state
 from components.charts.error_terrain import VERDICTS, can_rise, grid_figure, look, surface_figure, tree_figure
 from components.page import open_page
 from components.text import interval, literal, number
-from debuggers.analyses.error_terrain import ErrorTerrainParams, ErrorTerrainResult, compared, measure_title
+from debuggers.analyses.error_terrain import ErrorTerrainParams, ErrorTerrainResult
 from debuggers.cohort import Cohort
+from debuggers.slice_report import compared
+from debuggers.slice_targets import measure_title
 from debuggers.slices import Slice
 from debuggers.tree_table import MIN_ROWS
 
@@ -81,7 +83,7 @@ with grid_view:
 params = ErrorTerrainParams(measure, depth, min_share, all_columns, feature, other, bins)
 with tree_view:
     result: ErrorTerrainResult = frame.answer(params)
-title = measure_title(subject, params)
+title = measure_title(subject.task, measure)
 shared = look(result.nodes, result.overall.value, frame.palette, title, predicate)
 frame.say(answer(result, title))
 

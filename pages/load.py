@@ -48,7 +48,8 @@ with left:
     model = upload_model(
         "model",
         "Model",
-        "ONNX, XGBoost JSON or UBJ, LightGBM text, CatBoost cbm, or skops. It is loaded in a process of its own. "
+        "ONNX, XGBoost JSON or UBJ, LightGBM text, CatBoost cbm, skops, or after your consent a pickle. It is loaded "
+        "in a process of its own, in a jail. "
         "Leave it out where the table holds predictions.",
     )
 with right:

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from components.compute import desk
 from components.saving import workspace
+from debuggers.sandbox import jail
 
 
 def routes(stopping: Event) -> list[Route]:
@@ -20,7 +21,8 @@ def routes(stopping: Event) -> list[Route]:
     """
 
     async def health(_: Request) -> JSONResponse:
-        return JSONResponse({"alive": True, "computing": len(desk().at_work()), "saves": workspace().keeps})
+        facts = {"computing": len(desk().at_work()), "saves": workspace().keeps, "jail": jail.support().as_dict()}
+        return JSONResponse({"alive": True, **facts})
 
     async def ready(request: Request) -> JSONResponse:
         sessions = request.scope["state"]["sessions"]

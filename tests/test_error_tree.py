@@ -92,7 +92,7 @@ def test_the_rows_of_a_node_are_those_of_its_slice(seed: int, depth: int) -> Non
     rng = np.random.default_rng(seed)
     table, loss = random_table(rng, 500), rng.exponential(size=500)
     tree = grown(table, loss, depth=depth)
-    for node, moments in enumerate(tree.moments([c.codes for c in tree.columns], loss)):
+    for node, moments in enumerate(tree.moments(tree.leaves([c.codes for c in tree.columns], len(loss)), loss)):
         mask = tree.slice(node).mask(table)
         assert moments.n == mask.sum()
         assert moments.total == pytest.approx(loss[mask].sum())
@@ -104,7 +104,9 @@ def test_a_side_of_a_split_keeps_enough_rows_unless_its_values_are_missing() -> 
     table, loss = random_table(rng, 500), rng.exponential(size=500)
     tree = grown(table, loss, depth=6, min_rows=40)
     assert len(tree.nodes) > 3
-    for node, moments in zip(tree.nodes, tree.moments([c.codes for c in tree.columns], loss), strict=True):
+    for node, moments in zip(
+        tree.nodes, tree.moments(tree.leaves([c.codes for c in tree.columns], len(loss)), loss), strict=True
+    ):
         missing = node.feature >= 0 and node.allowed[node.feature] == {tree.columns[node.feature].missing}
         assert moments.n >= 40 or missing
 

@@ -20,6 +20,7 @@ from starlette.types import Message
 from starlette.websockets import WebSocket
 
 import serve
+from debuggers.sandbox import jail
 from serving import health
 from serving.guards import guards
 from serving.settings import BadSetting, Settings
@@ -195,6 +196,7 @@ def test_a_server_that_stops_takes_no_more_sessions_and_lives_until_it_is_done()
         assert (ready.status_code, ready.json()["stopping"]) == (503, True)
         alive = await fetch(app, "/health")
         assert (alive.status_code, alive.json()["alive"]) == (200, True)
+        assert alive.json()["jail"] == jail.support().as_dict()
 
     finished(scenario())
 

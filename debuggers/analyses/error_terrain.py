@@ -16,6 +16,8 @@ from debuggers.debugger import Finding, Severity, debugger
 from debuggers.error_tree import ErrorTree, grow
 from debuggers.execution import report
 from debuggers.params import Choice, Feature, Flag, Params, Range
+from debuggers.slice_report import beside_said, compared
+from debuggers.slice_targets import measure_title
 from debuggers.slices import MAX_LITERALS, Slice
 from debuggers.statistics import CONFIDENCE, Estimate, Moments, halves
 from debuggers.subject import Subject
@@ -101,6 +103,7 @@ SLICE_COLUMNS = (
     section="Detect",
     question="Where in the space of features does the model err?",
     needs={"labels", "features"},
+    scanned=False,  # the search of weak slices finds what a tree finds, and more
 )
 def error_terrain(subject: Subject, params: ErrorTerrainParams) -> ErrorTerrainResult:
     """Divide the rows into regions by how much the model errs there, and check each region on other rows.
@@ -137,7 +140,7 @@ def error_terrain(subject: Subject, params: ErrorTerrainParams) -> ErrorTerrainR
     """
     said = metrics.expected(subject.task, subject.scores, subject.threshold)
     which = ("loss", "error").index(params.measure)
-    values = (subject.loss, subject.error)[which]
+    values, title = (subject.loss, subject.error)[which], measure_title(subject.task, params.measure)
     columns = _columns(subject, all_columns=params.all_columns)
     searched = halves(values)
     tree = _grown(columns, values, searched, params)
@@ -156,15 +159,8 @@ def error_terrain(subject: Subject, params: ErrorTerrainParams) -> ErrorTerrainR
         searched=int(searched.sum()),
         held_out=int((~searched).sum()),
         obstacle="" if len(slices) else _obstacle(values, columns),
-        findings=tuple(_findings(tree, slices, float(values.sum()), measure_title(subject, params), params)),
+        findings=tuple(_findings(tree, slices, float(values.sum()), title, params)),
     )
-
-
-def measure_title(subject: Subject, params: ErrorTerrainParams) -> str:
-    """Return what the columns named loss hold, for a sentence or an axis."""
-    if params.measure == "loss":
-        return "mean log loss" if subject.task.is_classification else "mean squared error"
-    return "error rate" if subject.task.is_classification else "mean absolute error"
 
 
 def _columns(subject: Subject, *, all_columns: bool) -> list[Bins]:
@@ -184,7 +180,8 @@ def _grown(
     columns: Sequence[Bins], values: Floats, searched: npt.NDArray[np.bool_], params: ErrorTerrainParams
 ) -> ErrorTree:
     min_rows = max(MIN_GROWN, int(np.ceil(params.min_share * int(searched.sum()))))
-    codes = [column.codes[searched] for column in columns]
+    rows = np.flatnonzero(searched)
+    codes = np.stack([column.codes[rows] for column in columns])
     return grow(columns, codes, values[searched], depth=params.depth, min_rows=min_rows)
 
 
@@ -285,7 +282,7 @@ def _finding(place: Slice, row: dict[str, Any], whole: float, title: str, params
     return Finding(
         kind="weak_slice",
         severity=Severity.LOW if hard else Severity.of_share(excess),
-        headline=f"{rate} where {place.text}{_beside_said(row, hard=hard)}.",
+        headline=f"{rate} where {place.text}{beside_said(row, hard=hard)}.",
         rows=int(row["rows"]),
         effect=Estimate(row["difference"], row["low"], row["high"], int(row["held_out_rows"])),
         slice=place,
@@ -299,20 +296,6 @@ def _finding(place: Slice, row: dict[str, Any], whole: float, title: str, params
     )  # fmt: skip
 
 
-def compared(inside: float, rest: float, title: str) -> str:
-    """Return "Mean log loss is 2.4x as high" for a region against the rest, both on held-out rows."""
-    words = f"{inside / rest:.1f}x as high" if rest > 0 else f"{inside:.3g} against 0"
-    return f"{title.capitalize()} is {words}"
-
-
 def _exceeds_said(row: dict[str, Any]) -> bool:
     """Whether a slice's held-out loss is confirmed to exceed what the model's own probabilities lead to expect."""
     return bool(row["said_q_value"] <= 1 - CONFIDENCE)
-
-
-def _beside_said(row: dict[str, Any], *, hard: bool) -> str:
-    """Return how the slice's loss compares with what the model's own probabilities lead to expect."""
-    if hard:
-        return ", as its own probabilities say: hard rather than wrong"
-    said = f", more than its own probabilities say ({row['held_out_loss']:.3g} against {row['said']:.3g})"
-    return said if np.isfinite(row["said"]) else ""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-    from debuggers.models.outputs import Floats
+    from debuggers.models.model import Floats
 
     Array = npt.NDArray[Any]
 

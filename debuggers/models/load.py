@@ -19,7 +19,8 @@ from debuggers.models.composition import ComposedTrees, Table
 from debuggers.models.model import Floats, Signature
 from debuggers.models.trees import UnreadableTrees
 from debuggers.sandbox import trust
-from debuggers.sandbox.client import Limits, Request, Worker, stream
+from debuggers.sandbox.client import Limits, Request, Worker
+from debuggers.sandbox.connection import stream
 from debuggers.task import Task
 
 T = TypeVar("T")

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import threading
 import time
-import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +16,8 @@ import pyarrow as pa
 
 from debuggers import errors
 from debuggers.models.adapter import libraries
-from debuggers.sandbox import arrays, jail, memory, process, protocol, quotas
+from debuggers.sandbox import arrays, jail, process, protocol, quotas
+from debuggers.sandbox.connection import Connection
 from debuggers.sandbox.protocol import Deadline, Header
 
 Floats = npt.NDArray[np.float64]
@@ -126,7 +124,7 @@ class Worker:
         bounds = jail.Bounds(limits.memory, limits.cpu)
         self._how = process.Start(family, modules, without, bounds, required)
         self._lock = threading.Lock()
-        self._process: _Connected | None = None
+        self._process: Connection | None = None
 
     def but(self, then: Request) -> Worker:
         """Return a worker for the same file that does something with the model after loading it."""
@@ -251,7 +249,7 @@ class Worker:
             yield
             self.last_used = time.monotonic()
 
-    def _exchange(self, found: _Connected, request: Request) -> tuple[Header, dict[str, Array]]:
+    def _exchange(self, found: Connection, request: Request) -> tuple[Header, dict[str, Array]]:
         limit = self.limits.predict if request.seconds is None else request.seconds
         until = Deadline(limit)
         with self._failures(found, request.op, limit):
@@ -262,7 +260,7 @@ class Worker:
             answer = arrays.receive(specs, lambda view: found.receive_into(view, until))
             return header, {**answer, **arrays.texts(header)}
 
-    def _receive_block(self, found: _Connected, where: slice, rows: int, out: Floats | None, until: Deadline) -> Floats:
+    def _receive_block(self, found: Connection, where: slice, rows: int, out: Floats | None, until: Deadline) -> Floats:
         header, size = found.answer(until)
         if "error" in header:
             raise self._error(header)
@@ -283,7 +281,7 @@ class Worker:
             raise errors.BadModelOutput(self.name, f"it answered {rows:,} rows with an array of shape {shape}")
         return shape
 
-    def _running(self) -> _Connected:
+    def _running(self) -> Connection:
         found = self._process
         if found is not None and found.is_alive() and found.cpu() > self.limits.cpu / 2:
             found.end()
@@ -292,10 +290,10 @@ class Worker:
             found = self._process = self._start()
         return found
 
-    def _start(self) -> _Connected:
+    def _start(self) -> Connection:
         until = Deadline(self.limits.load)
         try:
-            found = _Connected(self._how, until)
+            found = Connection(self._how, until)
         except TimeoutError as error:
             raise errors.WorkerTimeout(self.name, "load", self.limits.load) from error
         except (EOFError, OSError) as error:
@@ -312,7 +310,7 @@ class Worker:
         return found
 
     @contextlib.contextmanager
-    def _failures(self, found: _Connected, during: str, seconds: float) -> Iterator[None]:
+    def _failures(self, found: Connection, during: str, seconds: float) -> Iterator[None]:
         """Turn what may go wrong in an exchange into the error to show; end the process where it cannot go on."""
         try:
             yield
@@ -344,92 +342,3 @@ class Worker:
                 return errors.OtherVersion(self.name, self.title, reason, remedy)
             case _:
                 return errors.UnreadableModel(self.name, self.title, reason)
-
-
-class _Connected:
-    """A running worker and the socket to it."""
-
-    def __init__(self, how: process.Start, until: Deadline) -> None:
-        self.signature: Header = {}
-        self._requests = 0
-        self._slots = memory.Slots() if process.has_zygotes() else None
-        self._socket, theirs = socket.socketpair()
-        readable = self._slots.open_for_reading() if self._slots else []
-        try:
-            self._process = process.start(how, theirs, until, readable)
-        except BaseException:
-            self._socket.close()
-            raise
-        finally:
-            theirs.close()
-            for descriptor in readable:
-                os.close(descriptor)
-        self._shared = _resident(self._process.pid)
-        self.end = weakref.finalize(self, _end, os.getpid(), self._process, self._socket)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    def is_alive(self) -> bool:
-        return self.end.alive and self._process.is_alive()
-
-    def memory(self) -> int:
-        """Return the resident bytes beyond those that it was born with."""
-        return max(0, _resident(self.pid) - self._shared) if self.is_alive() else 0
-
-    def cpu(self) -> float:
-        """Return the seconds of processor time that it used; 0 where the system does not say."""
-        try:
-            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            return 0.0
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def ask(self, header: Mapping[str, Any], payload: Sequence[protocol.Bytes], until: Deadline) -> tuple[Header, int]:
-        self._requests += 1
-        protocol.send(self._socket, {**header, "id": self._requests}, payload, until)
-        return self.answer(until)
-
-    def send_block(self, header: Mapping[str, Any], block: pa.RecordBatch, until: Deadline) -> None:
-        """Send a request about a block of rows, through memory where there is some."""
-        self._requests += 1
-        payload = []
-        if self._slots is None:
-            payload = [stream(block)]
-        else:
-            slot = self._requests % memory.SLOTS
-            header = {**header, "slot": slot, "size": self._slots.write(slot, block)}
-        protocol.send(self._socket, {**header, "id": self._requests}, payload, until)
-
-    def answer(self, until: Deadline) -> tuple[Header, int]:
-        """Return the answer's header and the length of its payload."""
-        answer, size = protocol.receive_header(self._socket, until)
-        if answer.get("id") != self._requests:
-            raise protocol.ProtocolError("the answer to another question")
-        return answer, size
-
-    def receive_into(self, view: memoryview, until: Deadline) -> None:
-        protocol.receive_into(self._socket, view, until)
-
-
-def _resident(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:  # it has ended, or this is no Linux
-        return 0
-
-
-def _end(owner: int, found: process.Process, connection: socket.socket) -> None:
-    if os.getpid() != owner:  # a fork of the app must not end the app's workers
-        return
-    found.kill()
-    connection.close()
-
-
-def stream(block: pa.RecordBatch) -> memoryview:
-    """Return a batch as the bytes of an Arrow stream."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, block.schema) as writer:
-        writer.write_batch(block)
-    return memoryview(sink.getvalue())

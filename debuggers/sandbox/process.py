@@ -23,6 +23,7 @@ from debuggers.sandbox import jail
 from debuggers.sandbox.protocol import Deadline
 
 PASSED_ON = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
+_BURIAL = 10_000  # turns that are waited for it, some milliseconds
 _ROOT = Path(__file__).parents[2]
 
 
@@ -123,7 +124,8 @@ class Forked:
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._watch, signal.SIGKILL)
             self._ended(None)
-            while True:  # ended, but not buried: the kernel does that in the same moment
+            # It has ended; its zygote buries it in the same moment. If that is gone, nobody may ever.
+            for _ in range(_BURIAL):
                 signal.pidfd_send_signal(self._watch, 0)
                 os.sched_yield()
         self._gone = True

@@ -259,7 +259,7 @@ def test_coefficients_and_layers_are_handed_over(loaded: Load, pipeline: Any) ->
     np.testing.assert_array_equal(found["coef"], pipeline[-1].coef_)
     np.testing.assert_array_equal(found["intercept"], pipeline[-1].intercept_)
     assert found["names"].tolist() == list(pipeline[:-1].get_feature_names_out())
-    with pytest.raises(errors.Unavailable, match="LogisticRegression has no trees"):
+    with pytest.raises(errors.Unavailable, match="LogisticRegression is no ensemble of trees"):
         model.structure("trees")
 
 

@@ -80,7 +80,7 @@ def test_a_worker_that_used_half_of_its_processor_time_is_replaced(monkeypatch: 
     before = model.pid
     assert model.predict(ROW).tolist() == [2.0]
     assert model.pid == before
-    monkeypatch.setattr("debuggers.sandbox.client._Connected.cpu", lambda self: 51.0 if self.pid == before else 0.0)
+    monkeypatch.setattr("debuggers.sandbox.connection.Connection.cpu", lambda self: 51.0 if self.pid == before else 0.0)
     assert model.predict(ROW).tolist() == [2.0]
     assert model.pid != before
     model.close()

@@ -1,0 +1,79 @@
+"""The error tree and the matrix of two features against erroranalysis, the engine of the responsible AI toolbox."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.peers import environment, run
+
+SIZES = (32_000, 1_000_000)
+TABLE = """
+import numpy as np, pandas as pd
+data = np.load(sys.argv[1])
+X, y, says = data["X"], data["y"], data["says"]
+names = [f"x{i}" for i in range(X.shape[1])]
+"""
+THEIRS = """
+from erroranalysis.analyzer import PredictionsAnalyzer
+analyzer = PredictionsAnalyzer(says, X, y, names, [], model_task="classification")
+"""
+THEIR_TREE = "def work(): return len(analyzer.compute_error_tree(names, None, None, max_depth=3, num_leaves=31))"
+THEIR_MATRIX = 'def work(): return bool(analyzer.compute_matrix(["x1", "x8"], None, None, True, 8))'
+OURS = """
+from debuggers.analyses import error_terrain
+from debuggers.error_tree import grow
+from debuggers.kernels import error_tree
+from debuggers.matching import Roles, make_subject
+from debuggers.statistics import halves
+from debuggers.task import Task
+from debuggers.binning import bin_column
+error_tree.warm()
+table = pd.DataFrame(X, columns=names).assign(p=np.where(says == 1, 0.9, 0.1), y=y)
+of = make_subject("rows", table, Roles(target="y", predictions=("p",), task=Task.BINARY))
+errors = of.error
+"""
+# Bins, half of the rows, tree, and both halves' numbers with their tests.
+OUR_TREE = """
+def work():
+    columns = error_terrain._columns(of, all_columns=False)
+    searched = halves(errors)
+    tree = error_terrain._grown(columns, errors, searched, error_terrain.ErrorTerrainParams())
+    return len(error_terrain.node_table(tree, errors, searched, None))
+"""
+OUR_MATRIX = """
+def work():
+    return len(error_terrain._cells([bin_column(table[n], of.test.schema[n], 9) for n in ("x1", "x8")], errors))
+"""
+
+
+def main() -> None:
+    """Print seconds and their ratios."""
+    theirs = environment("erroranalysis", "erroranalysis==0.5.5", "shap")
+    with tempfile.TemporaryDirectory() as folder:
+        for rows in SIZES:
+            data = _saved(Path(folder), rows)
+            for what, own, other in (("tree", OUR_TREE, THEIR_TREE), ("matrix", OUR_MATRIX, THEIR_MATRIX)):
+                ours = run(TABLE + OURS + own, data, repeats=3)
+                peer = run(TABLE + THEIRS + other, data, python=theirs, repeats=3)
+                print(
+                    f"error {what}, {rows:,} x 14: ours {ours.seconds:.3f} s, erroranalysis {peer.seconds:.3f} s"
+                    f"{peer.failure}: {peer.seconds / ours.seconds:.1f} times faster"
+                )
+
+
+def _saved(folder: Path, rows: int) -> Path:
+    """Return a file of numbers and small whole numbers, decided wrongly more often where one is large."""
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(size=(rows, 8)), rng.integers(0, 8, (rows, 6)).astype(np.float64)], axis=1)
+    y = (rng.random(rows) < 0.5).astype(np.int64)
+    wrong = rng.random(rows) < np.where(X[:, 1] > 1, 0.4, 0.15)
+    path = folder / "rows.npz"
+    np.savez(path, X=X, y=y, says=np.where(wrong, 1 - y, y))
+    return path
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Inner loops of a tree of the error: bins of numbers, sums of each node's bins, and rows moved down a level."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from debuggers.kernels.compiled import compiled_fast
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int32]
+BLOCK = 256
+
+
+@compiled_fast
+def bin_numbers(values: Floats, cuts: Floats) -> Codes:
+    """Return each value's bin: how many of the rising `cuts` are not above it; ``len(cuts) + 1`` for NaN."""
+    size = 1
+    while size <= len(cuts):
+        size *= 2
+    padded = np.full(size, np.inf)
+    padded[: len(cuts)] = cuts
+    codes = np.empty(len(values), np.uint8)
+    low = np.zeros(BLOCK, np.int64)
+    # All values of a block go through the same step of the search at once, which the compiler turns into vectors.
+    for start in range(0, len(values), BLOCK):
+        count = min(BLOCK, len(values) - start)
+        low[:] = 0
+        step = size // 2
+        while step > 0:
+            for i in range(count):
+                low[i] += step if padded[low[i] + step - 1] <= values[start + i] else 0
+            step //= 2
+        for i in range(count):
+            value = values[start + i]
+            # An infinite value is not below the padding either.
+            codes[start + i] = min(low[i], len(cuts)) if value == value else len(cuts) + 1  # noqa: PLR0124 - NaN
+    return codes
+
+
+@compiled_fast
+def node_sums(codes: Codes, places: Ints, loss: Floats, first: int, nodes: int, bins: int) -> Floats:
+    """Return rows and sum of the loss in each bin of a column, for some nodes of a tree.
+
+    Parameters
+    ----------
+    codes : ndarray of uint8, shape (n,)
+        Bins of the column, below `bins`.
+    places : ndarray of int32, shape (n,)
+        Node of each row.
+    loss : ndarray of shape (n,)
+    first, nodes : int
+        The nodes from `first`, so many of them; rows of nodes before it are left out.
+
+    Returns
+    -------
+    ndarray of shape (nodes, bins, 2)
+    """
+    sums = np.zeros((nodes, bins, 2))
+    for r in range(len(codes)):
+        node = places[r] - first
+        if node >= 0:
+            sums[node, codes[r], 0] += 1.0
+            sums[node, codes[r], 1] += loss[r]
+    return sums
+
+
+@compiled_fast
+def descend(codes: Codes, places: Ints, features: Ints, children: Ints) -> None:
+    """Move rows down to the children of the nodes that are split, until they are in a node that is not.
+
+    Parameters
+    ----------
+    codes : ndarray of uint8, shape (columns, n)
+    places : ndarray of int32, shape (n,)
+        Node of each row; changed.
+    features : ndarray of int32, shape (nodes,)
+        Column that each node is split by, -1 for none.
+    children : ndarray of int32, shape (nodes, 256)
+        Child of each node for each bin of that column.
+    """
+    for r in range(len(places)):
+        node = places[r]
+        while features[node] >= 0:
+            node = children[node, codes[features[node], r]]
+        places[r] = node
+
+
+def warm() -> None:
+    """Compile everything here, or read it from the disk, on a table of two rows."""
+    codes, places = bin_numbers(np.array([0.0, 1.0]), np.array([0.5])), np.zeros(2, dtype=np.int32)
+    node_sums(codes, places, np.ones(2), 0, 1, 3)
+    descend(codes[None], places, np.full(1, -1, dtype=np.int32), np.zeros((1, 256), dtype=np.int32))

@@ -1,0 +1,42 @@
+"""Bins, sums and places equal those that numpy finds the plain way."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from debuggers.kernels import error_tree as kernel
+from tests.kernels.test_slice_lattice import EXAMPLES
+
+values = st.floats(allow_nan=True, allow_infinity=True)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.lists(values, max_size=600), st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=254))
+def test_a_value_lies_behind_every_cut_that_is_not_above_it(numbers: list[float], cuts: list[float]) -> None:
+    ends, column = np.unique(np.array(cuts, dtype=np.float64)), np.array(numbers, dtype=np.float64)
+    expected = np.where(np.isnan(column), len(ends) + 1, np.searchsorted(ends, column, side="right"))
+    np.testing.assert_array_equal(kernel.bin_numbers(column, ends), expected)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 200), st.integers(0, 3), st.integers(1, 4))
+def test_sums_of_nodes_are_those_of_their_rows(seed: int, rows: int, first: int, nodes: int) -> None:
+    rng = np.random.default_rng(seed)
+    codes, loss = rng.integers(0, 5, rows).astype(np.uint8), rng.normal(size=rows)
+    places = rng.integers(0, first + nodes, rows).astype(np.int32)
+    sums = kernel.node_sums(codes, places, loss, first, nodes, 5)
+    for node in range(nodes):
+        for code in range(5):
+            inside = (places == first + node) & (codes == code)
+            np.testing.assert_allclose(sums[node, code], [inside.sum(), loss[inside].sum()], atol=1e-9)
+
+
+def test_rows_descend_to_a_node_without_a_split() -> None:
+    codes = np.array([[0, 1, 1], [0, 0, 1]], dtype=np.uint8)
+    children = np.zeros((5, 256), dtype=np.int32)
+    children[0, :2], children[2, :2] = (1, 2), (3, 4)
+    places = np.zeros(3, dtype=np.int32)
+    kernel.descend(codes, places, np.array([0, -1, 1, -1, -1], dtype=np.int32), children)
+    assert places.tolist() == [1, 3, 4]
