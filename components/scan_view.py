@@ -26,15 +26,18 @@ def findings_so_far(subject: Subject, place: Any) -> None:
     ----------
     subject : Subject
     place : DeltaGenerator
-        An `st.empty` on the page. As this may wait, it is called when all else is drawn.
+        A container on the page. As this may wait, it is called when all else is drawn.
     """
-    pulse, drawn = st.empty(), None
+    pulse, last, drawn = st.empty(), place.empty(), None
     while True:
         answers = _collect(subject)
         states = {slug: answer.state for slug, answer in answers.items()}
         complete = "pending" not in states.values()
         if complete or states != drawn:
-            with place.container():
+            # Drawn over within one run, the rest of a longer drawing would stay: each has a place of its own.
+            last.empty()
+            last = place.empty()
+            with last.container():
                 _draw(subject, answers, round_of="" if complete else f"_{list(states.values())}")
         if complete:
             _keep(subject, answers)

@@ -56,7 +56,7 @@ with st.grid("auto", min_column_width=150, border=True, gap="small"):
 
 charts, findings = st.columns([3, 2], gap="large")
 with findings:
-    scanned = st.empty()
+    scanned = st.container()
 with charts:
     if binary:
         drawings = {
