@@ -66,7 +66,7 @@ def _beside(ours: Measured, peer: Measured) -> str:
     if peer.failure:
         return f"sliceline failed ({peer.failure})"
     return (
-        f"sliceline {peer.seconds:.1f} s, {peer.megabytes:,.0f} MB: {peer.seconds / ours.seconds:,.0f} times faster; "
+        f"sliceline {peer.seconds:.1f} s, {peer.megabytes:,.0f} MB: {peer.seconds / ours.seconds:,.0f} times faster, "
         f"{ours.megabytes / peer.megabytes:.4f} of its memory; same ten scores: "
         f"{np.allclose(ours.answer, peer.answer, rtol=1e-9)}"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,11 @@ from scipy import stats
 
 from debuggers.analyses.weak_slices import WeakSlicesParams, WeakSlicesResult, compare_slices, weak_slices
 from debuggers.cohort import cohort_mask
+from debuggers.data.demos import write_demo
 from debuggers.debugger import Severity
 from debuggers.errors import NotApplicable
 from debuggers.matching import Roles, make_subject
+from debuggers.opening import read_files
 from debuggers.slices import Literal, Op, Slice
 from debuggers.subject import Subject
 from debuggers.task import Task
@@ -399,3 +402,15 @@ def test_no_labels_are_an_obstacle() -> None:
     from debuggers.debugger import all_debuggers
 
     assert "labels" in (all_debuggers()["weak_slices"].obstacle(subject(Task.BINARY, labels=False)) or "")
+
+
+def test_the_fault_of_the_credit_demo_is_found(tmp_path: Path) -> None:
+    write_demo("credit", tmp_path, lambda _share, _text: None)
+    of = read_files(tmp_path / "credit.json", tmp_path / "test.parquet", None, None).understand(Roles(target="default"))
+    assert of.subject is not None
+    truth = pd.read_parquet(tmp_path / "truth.parquet")["weak_slice"].to_numpy()
+    found = run(of.subject)
+    assert {"employment", "employment_years"} <= set(found.places[0].features)
+    inside = found.places[0].mask(of.subject.test.table)
+    assert (inside & truth).sum() > 0.7 * max(inside.sum(), truth.sum())
+    assert "more than its own probabilities say" in found.findings[0].headline
