@@ -273,7 +273,7 @@ def lay_out_runs(forest: Forest, slots: Slots, bits: Words, lengths: Longs) -> R
                 d -= 1
                 continue
             way.phase[d] += 1
-            _narrow(way, d, bits, forest.test[at], forest.feature[at], wanted)
+            narrow(way, d, bits, forest.test[at], forest.feature[at], wanted)
             way.node[d + 1] = forest.left[at] if way.phase[d] == 1 else forest.right[at]
             d += 1
             way.phase[d] = 0
@@ -281,7 +281,7 @@ def lay_out_runs(forest: Forest, slots: Slots, bits: Words, lengths: Longs) -> R
 
 
 @compiled
-def _narrow(way: Way, d: int, bits: Words, row: int, feature: int, wanted: npt.NDArray[np.bool_]) -> None:
+def narrow(way: Way, d: int, bits: Words, row: int, feature: int, wanted: npt.NDArray[np.bool_]) -> None:
     """Go one level down: of the column that is asked, only the values that go there stay."""
     m = way.many[d]
     here, below = d * way.stride + 1, (d + 1) * way.stride + 1
