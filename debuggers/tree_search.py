@@ -23,7 +23,7 @@ from debuggers.steps import Steps, nodes_of, steps_of
 Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]
 # Boxes that are cut before the search gives up, and between two reports of progress.
-BOXES, BOXES_AT_ONCE = 20_000, 500
+BOXES, BOXES_AT_ONCE = 10_000, 500
 # Sums that are this close to the goal, as a share of their size, count as reaching it: the model itself has the last
 # word. Where it says no, the goal is moved away by the second share, which is that of single precision.
 CLOSE, APART = 1e-12, 3e-6
@@ -70,7 +70,9 @@ class _Options:
     high: npt.NDArray[np.int32]
 
 
-def cheapest(moves: Moves, ensemble: Ensemble, goal: Goal, *, limit: float = np.inf, apart: bool = False) -> Cheapest:
+def cheapest(
+    moves: Moves, ensemble: Ensemble, goal: Goal, *, limit: float = np.inf, apart: bool = False, boxes: int = BOXES
+) -> Cheapest:
     """Return the cheapest allowed change of a row by which the trees reach a goal.
 
     Parameters
@@ -79,6 +81,8 @@ def cheapest(moves: Moves, ensemble: Ensemble, goal: Goal, *, limit: float = np.
         Only what costs less is looked for.
     apart : bool
         Whether the goal has to be reached by more than what single precision can hide.
+    boxes : int
+        Cut before the search gives up.
 
     Raises
     ------
@@ -90,10 +94,10 @@ def cheapest(moves: Moves, ensemble: Ensemble, goal: Goal, *, limit: float = np.
     space = _space(moves, ensemble, steps, options, _reached(moves, ensemble, goal, APART if apart else -CLOSE))
     many = np.array([len(v) for v in options.values], dtype=np.uint64)
     kept = np.where(options.is_set, (np.uint64(1) << many) - np.uint64(1), np.uint64(0)).astype(np.uint64)
-    queue = open_queue(space, options.low, options.high, kept, limit, BOXES + 2)
+    queue = open_queue(space, options.low, options.high, kept, limit, boxes + 2)
     bound = 0.0
-    for start in range(0, BOXES, BOXES_AT_ONCE):
-        report(start / BOXES, "Searching for the smallest change")
+    for start in range(0, boxes, BOXES_AT_ONCE):
+        report(start / boxes, "Searching for the smallest change")
         bound = float(search(space, queue, BOXES_AT_ONCE))
         if not queue.size[1]:
             break
