@@ -128,6 +128,15 @@ def varied(subject: Subject, base: Mapping[str, Any], variations: Sequence[tuple
     return pd.DataFrame(columns)
 
 
+def edited(subject: Subject, base: Mapping[str, Any], edits: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return `base` once for each of some edits, in the table's types, shape (n_edits, n_features)."""
+    columns = {}
+    for feature in subject.test.features:
+        values = [edit.get(feature, base[feature]) for edit in edits]
+        columns[feature] = _typed(values, subject.test.table[feature])
+    return pd.DataFrame(columns)
+
+
 def _typed(values: list[Any], like: pd.Series) -> Any:
     """Return values as an array of the type of `like`; numbers that a whole-number type cannot hold become float."""
     kind = like.dtype

@@ -107,8 +107,8 @@ class WhatIfResult:
     flips : DataFrame
         Values of single features that change the decision of the edited row: `feature`, `value`, `direction` ("below",
         "above", "category", "missing"), `decision`, `move` (distance from the present value as a share of the feature's
-        range; NaN for categories), and one column per output; of numbers the first on each side, known to a
-        ten-thousandth of the range. The smallest moves come first.
+        range; NaN for categories), and one column per output; of numbers the first on each side, exact where the
+        model's trees can be read, else known to a ten-thousandth of the range. The smallest moves come first.
     nearest : DataFrame
         `feature`, `value` of the edited row, `nearest` (value of the nearest row with another outcome), `differs`.
     neighbour : Neighbour or None
@@ -176,7 +176,8 @@ def what_if(subject: Subject, params: WhatIfParams) -> WhatIfResult:
     ----------------
     A strip moves one feature alone, which may give a row that cannot exist: age 20 with 30 years of employment. The
     badge "unusual" warns of that, but only by distance. That the model would decide otherwise does not mean that the
-    world would: nothing here is causal. Flips between two values of the strip that cancel each other are not seen.
+    world would: nothing here is causal. Where the model's trees cannot be read, flips between two values of the strip
+    that cancel each other are not seen.
 
     References
     ----------
