@@ -115,10 +115,10 @@ def _allowed(columns: Columns, column: int, codes: frozenset[int]) -> Mask:
 def _ranked(candidates: Sequence[Candidate], values: Floats, rows: Mask, settings: Settings) -> tuple[Candidate, ...]:
     """Return the candidates that err more than the rest, the best first, each adding to those before it."""
     base = float(values[rows].mean())
-    totals = kernel.moments_of(values[rows] - base)[:, :3].sum(axis=0)
+    totals = kernel.sums_of(values[rows] - base)
     scores = []
     for candidate in candidates:
-        own = kernel.moments_of(values[rows & candidate.inside] - base)[:, :3].sum(axis=0)
+        own = kernel.sums_of(values[rows & candidate.inside] - base)
         enough = settings.min_rows <= own[0] <= totals[0] - settings.min_rows
         scores.append(_score(own, totals, base, settings) if enough else -np.inf)
     order = sorted((i for i, s in enumerate(scores) if s > kernel.SAME), key=lambda i: (-scores[i], i))

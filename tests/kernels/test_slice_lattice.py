@@ -58,7 +58,7 @@ class Table:
         ]
         base = float(self.losses.mean())
         scores, items = kernel.best_slices(
-            self.codes, self.widths, self.starts, self.lows, self.highs, kernel.moments_of(self.losses - base),
+            self.codes, self.widths, self.starts, self.lows, self.highs, self.losses - base,
             np.array(groups, dtype=np.int64), float(min_rows), ranking, base, 0.95, limit, TOP,
         )  # fmt: skip
         return [
