@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from debuggers.binning import Bins, Categories, bin_column, equal_cuts
+from debuggers.binning import Bins, Categories, bin_columns, equal_cuts
 from debuggers.kernels import slice_lattice as kernel
 from debuggers.slices import Literal, Slice
 from debuggers.subject import Dataset
@@ -65,7 +65,7 @@ class Columns:
     @classmethod
     def of(cls, data: Dataset, names: Sequence[str]) -> Columns:
         """Bin the named columns of a dataset."""
-        bins = tuple(bin_column(data.table[name], data.schema[name], FINE) for name in names)
+        bins = tuple(bin_columns(data.table, data.schema, names, FINE))
         lost = [b.feature for b in bins if isinstance(b, Categories) and b.known > FINE - 2]
         return cls(bins, tuple(f"of {name} the {FINE - 2} most frequent values were looked at" for name in lost))
 

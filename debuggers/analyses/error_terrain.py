@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from debuggers import metrics
-from debuggers.binning import Bins, bin_column
+from debuggers.binning import Bins, bin_column, bin_columns
 from debuggers.debugger import Finding, Severity, debugger
 from debuggers.error_tree import ErrorTree, grow
 from debuggers.execution import report
@@ -169,11 +169,7 @@ def _columns(subject: Subject, *, all_columns: bool) -> list[Bins]:
     if all_columns:
         hidden = {subject.test.target, *subject.predictions, *names}
         names += [str(c) for c in subject.test.table.columns if str(c) not in hidden]
-    found = []
-    for i, name in enumerate(names):
-        report(0.3 * i / len(names), f"Binning {name}")
-        found.append(bin_column(subject.test.table[name], subject.test.schema[name]))
-    return found
+    return bin_columns(subject.test.table, subject.test.schema, names, span=(0, 0.3))
 
 
 def _grown(

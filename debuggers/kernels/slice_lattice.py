@@ -95,6 +95,7 @@ def score(
         return gap * n / whole if whole > 0 else 0.0
     r = all_s - s
     spread = max(q - s * s / n, 0.0) / max(n - 1, 1) + max(all_q - q - r * r / m, 0.0) / (m - 1)
+    spread = max(spread, SAME * floor)  # where neither side varies, what is left of it is rounding
     return np.sqrt(2.0) * gap / np.sqrt(spread) if spread > 0 else 0.0
 
 
