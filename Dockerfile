@@ -29,6 +29,6 @@ USER 10001:10001
 VOLUME /var/lib/faultline
 EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
+    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8501/health', timeout=4)"]
 ENTRYPOINT ["python", "-m", "serve"]
 CMD ["--host", "0.0.0.0", "--port", "8501"]

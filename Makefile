@@ -4,6 +4,7 @@
 #   make test          linters, types and every test, those in a browser included
 #   make setup         only the set-up of `make run`
 #   make bench         the benchmarks
+#   make load          many people at once: speed, memory and descriptors
 #   make screenshots   pictures of every page into docs/screenshots
 #   make lock          resolve the requirements anew (LOCK=--upgrade for newer versions); needs uv
 
@@ -23,7 +24,7 @@ digest = $(firstword $(shell cat $(1) | sha256sum))
 RUN := $(VENV)/installed-$(call digest,requirements.txt)
 DEV := $(VENV)/installed-$(call digest,requirements.txt requirements-dev.txt)
 
-.PHONY: help setup setup-dev run test bench screenshots lock
+.PHONY: help setup setup-dev run test bench load screenshots lock
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -54,6 +55,9 @@ test: $(DEV)
 bench: $(DEV)
 	@$(BIN)/python -m tools.chromium
 	@$(BIN)/python -m benchmarks
+
+load: $(DEV)
+	@$(BIN)/python -m benchmarks load
 
 screenshots: $(DEV)
 	@$(BIN)/python -m tools.chromium

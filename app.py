@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from components import navigation, state
+from components import navigation, sign_in, state
 from components.cohort_bar import cohort_bar
 from components.loader import open_link, sidebar
 
@@ -10,12 +10,14 @@ st.set_page_config(page_title="Faultline", page_icon="components/icon.png", layo
 
 st.logo("components/logo.svg", icon_image="components/icon.png", size="large")
 
+page = navigation.declare(hidden=sign_in.is_needed())
+sign_in.require()
 state.enter()
-page = navigation.declare()
 open_link()
 sidebar()
+sign_in.account()
 opened, subject = state.opened(), state.subject()
 if opened is not None and subject is not None and page.url_path != navigation.LOAD:
-    cohort_bar(opened, subject)
+    cohort_bar(opened, subject, page.url_path)
 
 page.run()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -17,21 +16,22 @@ import httpx
 from playwright.sync_api import Page, sync_playwright
 
 from tools.chromium import launch
+from tools.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("FAULTLINE_SHARED", ROOT.parent / "shared"))
 
 
 @contextmanager
-def served(home: Path | None = None) -> Iterator[tuple[str, int]]:
-    """Start Faultline on a free port; yield its address and its process id, and stop it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def served(home: Path | None = None, port: int = 0) -> Iterator[tuple[str, int]]:
+    """Start Faultline, on a free port if none is named; yield its address and its process id, and stop it."""
+    port = port or free_port()
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "FAULTLINE_HOME": str(home or folder)}
         command = [sys.executable, "-m", "serve", "--port", str(port)]
-        with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:
+        with subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
             try:
                 with httpx.Client(transport=httpx.HTTPTransport(retries=8), timeout=90) as client:
                     client.get(f"http://127.0.0.1:{port}/_stcore/health").raise_for_status()

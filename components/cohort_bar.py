@@ -7,6 +7,8 @@ import numpy.typing as npt
 import streamlit as st
 
 from components import state
+from components.notes import notes
+from components.saving import annotations_of
 from components.text import badge_text, interval, literal, number, percent
 from debuggers.cohort import MODEL_COLUMNS, Cohort, cohort_mask
 from debuggers.errors import BadPredicate
@@ -41,8 +43,8 @@ def active_rows(subject: Subject) -> Mask | None:
     return mask if mask is not None and mask.any() else None
 
 
-def cohort_bar(opened: state.Opened, subject: Subject) -> None:
-    """Draw the bar."""
+def cohort_bar(opened: state.Opened, subject: Subject, page: str) -> None:
+    """Draw the bar over a page: which rows are active, and the notes."""
     mask = cohort_rows(subject)
     with st.container(key="cohort_bar", horizontal=True, vertical_alignment="center", gap="small"):
         cohort = state.cohort()
@@ -59,6 +61,7 @@ def cohort_bar(opened: state.Opened, subject: Subject) -> None:
             st.caption(_comparison(subject, mask), width="content")
             st.button("Clear", key="_cohort_clear", icon=":material/close:", on_click=state.set_cohort, args=(None,))
         _editor(opened, cohort)
+        notes(opened, page)
 
 
 def _short(text: str, limit: int = 90) -> str:
@@ -99,7 +102,7 @@ def _editor(opened: state.Opened, cohort: Cohort | None) -> None:
                 + ", ".join(f"model.{c}" for c in MODEL_COLUMNS)
                 + ".",
             )
-            saved = cohort is not None and opened.cohorts.get(cohort.label) == cohort
+            saved = cohort is not None and annotations_of(opened.token).cohorts().get(cohort.label) == cohort
             name = st.text_input(
                 "Save under the name", cohort.label if cohort and saved else "", placeholder="optional"
             )
@@ -119,7 +122,7 @@ def _apply(opened: state.Opened, predicate: str, name: str) -> None:
         return
     now = state.cohort()
     if name:
-        opened.cohorts[name] = Cohort(predicate, name)
+        annotations_of(opened.token).save_cohort(name, predicate)
     # A text that a chart gave to other rows would be wrong for these.
     kept = now.label if now is not None and now.predicate == predicate else ""
     state.set_cohort(Cohort(predicate, name or kept))
@@ -127,10 +130,12 @@ def _apply(opened: state.Opened, predicate: str, name: str) -> None:
 
 
 def _saved(opened: state.Opened) -> None:
-    if not opened.cohorts:
+    notebook = annotations_of(opened.token)
+    cohorts = notebook.cohorts()
+    if not cohorts:
         st.caption("Saved cohorts will be listed here, for everyone with the link.")
         return
-    for i, (name, cohort) in enumerate(sorted(opened.cohorts.items())):
+    for i, (name, cohort) in enumerate(cohorts.items()):
         use, drop = st.columns([5, 1])
         use.button(literal(name), key=f"_cohort_use_{i}", on_click=state.set_cohort, args=(cohort,), width="stretch")
         drop.button(
@@ -138,6 +143,6 @@ def _saved(opened: state.Opened) -> None:
             key=f"_cohort_drop_{i}",
             icon=":material/delete:",
             help="Delete",
-            on_click=opened.drop_cohort,
+            on_click=notebook.drop_cohort,
             args=(name,),
         )

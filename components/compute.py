@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import streamlit as st
 
+from components import saving, state
 from components.text import literal
 from debuggers.debugger import Debugger, Finding
 from debuggers.errors import InputError
@@ -58,6 +59,18 @@ class Desk:
                 self._jobs.popitem(last=False)
             return job
 
+    def at_work(self) -> list[Future[Any]]:
+        """Return what is not done yet."""
+        with self._lock:
+            return [job.future for job in self._jobs.values() if not job.future.done()]
+
+    def cancel_all(self) -> None:
+        """Tell all work to end at the next report of its progress; what has not begun does not begin."""
+        with self._lock:
+            for job in self._jobs.values():
+                job.progress.cancel()
+                job.future.cancel()
+
     def forget(self, key: tuple[Any, ...]) -> None:
         """Drop a job, so that asking again starts it anew."""
         with self._lock:
@@ -82,11 +95,17 @@ def answer_key(debugger: Debugger, subject: Subject, params: Params) -> tuple[An
 
 def answer(debugger: Debugger, subject: Subject, params: Params) -> Any:
     """Return a debugger's result; while it is computed show progress and stop the page there."""
+    token = _token()
     return wait(
         answer_key(debugger, subject, params),
-        lambda: debugger.run(subject, params),
+        lambda: saving.answered(debugger, subject, params, token),
         f"Computing {debugger.title.lower()}",
     )
+
+
+def _token() -> str:
+    opened = state.opened()
+    return "" if opened is None else opened.token
 
 
 @dataclass(frozen=True)
@@ -108,7 +127,11 @@ class Answer:
 
 def known_answer(debugger: Debugger, subject: Subject, params: Params) -> Answer:
     """Return what is known of an answer, without waiting; starts to compute what has not been asked."""
-    job = desk().submit(answer_key(debugger, subject, params), lambda: debugger.run(subject, params))
+    token = _token()
+    job = desk().submit(
+        answer_key(debugger, subject, params),
+        lambda: saving.answered(debugger, subject, params, token),
+    )
     if not job.future.done():
         return Answer("pending")
     failure = None if job.future.cancelled() else job.future.exception()
@@ -118,17 +141,22 @@ def known_answer(debugger: Debugger, subject: Subject, params: Params) -> Answer
     return Answer("failed", problem="it was cancelled." if isinstance(failure, Cancelled) else sentence)
 
 
+def finish(key: tuple[Any, ...], work: Callable[[], Any], message: str) -> Any:
+    """Return what `work` returns or raise what it raises; while it is under way the page stops and shows progress."""
+    job = desk().submit(key, work)
+    if futures.wait([job.future], PATIENCE).not_done:
+        _show_progress(job, message)
+        return st.stop()
+    return job.future.result()
+
+
 def wait(key: tuple[Any, ...], work: Callable[[], Any], message: str) -> Any:
     """Return what `work` returns; while it is under way show progress with a cancel button and stop the page there.
 
     What goes wrong is one sentence on the page: an `InputError` says what to do, anything else is logged under an id.
     """
-    job = desk().submit(key, work)
-    if futures.wait([job.future], PATIENCE).not_done:
-        _show_progress(job, message)
-        return st.stop()
     try:
-        return job.future.result()
+        return finish(key, work, message)
     except Cancelled:
         _offer_again(key, "Cancelled.")
     except InputError as problem:

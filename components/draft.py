@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from components import state
+from components.services import chosen_service, connected
 from debuggers.data.options import ReadOptions
 from debuggers.data.reading import Table, read_table
 from debuggers.data.schema import Kind, apply_schema, infer_schema
@@ -16,6 +18,7 @@ from debuggers.models.load import load_model
 from debuggers.models.model import Model
 from debuggers.opening import Files
 from debuggers.task import Task
+from debuggers.workspace.recipe import Source
 
 T = TypeVar("T")
 
@@ -30,11 +33,14 @@ class Draft:
         By role what was read, or the problem that it has, with the key of what it was read from.
     uploads, names : dict
         By role the file and its name.
+    owner : str
+        Whom the quotas of workers count the models for.
     """
 
     read: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     uploads: dict[str, Any] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    owner: str = field(default_factory=lambda: uuid4().hex)
 
     def get(self, role: str, key: Any, read: Callable[[], T]) -> T | InputError:
         """Return what `read` returns, or the problem; the same key is read once."""
@@ -72,12 +78,40 @@ def take(role: str, upload: Any) -> None:
     draft().uploads[role] = upload
 
 
-def drafted_model(role: str, task: Task | None) -> Model | InputError | None:
-    """Return the model of a role, as one for `task` where its file does not say, or what is wrong with it."""
+def file_id(role: str) -> str:
+    """Return what tells a role's file from others, "" without one."""
     upload = draft().uploads.get(role)
+    return "" if upload is None else str(upload.file_id)
+
+
+def drafted_model(role: str, task: Task | None, *, consent: bool) -> Model | InputError | None:
+    """Return the model of a role, or what is wrong with it.
+
+    Parameters
+    ----------
+    task : Task or None
+        What it predicts, where its file does not say.
+    consent : bool
+        Whether the person said that this file may run if it is a program.
+    """
+    upload, owner, service = draft().uploads.get(role), draft().owner, chosen_service(role)
+    if service is not None:
+        return draft().get(role, (service, task), lambda: connected(service, task))
     if upload is None:
         return None
-    return draft().get(role, (upload.file_id, task), lambda: load_model(upload.getvalue(), upload.name, task=task))
+
+    def load() -> Model:
+        return load_model(upload.getvalue(), upload.name, task=task, consent=consent, owner=owner)
+
+    return draft().get(role, (upload.file_id, task, consent), load)
+
+
+def sources(task: Task | None) -> dict[str, Source]:
+    """Return what the models of the draft were loaded from, by role."""
+    uploads = draft().uploads
+    return {
+        role: Source(uploads[role].getvalue(), task) for role in ("model", "benchmark") if role in uploads
+    }  # fmt: skip
 
 
 def drafted_table(role: str, options: ReadOptions) -> Table | InputError | None:

@@ -10,13 +10,14 @@ import pandas as pd
 import streamlit as st
 
 from components import state
-from components.draft import draft, drafted_model, drafted_table, edited, kept_name, take
+from components.draft import draft, drafted_model, drafted_table, edited, file_id, kept_name, take
+from components.services import asked_service, chosen_service, service_form
 from components.text import literal
 from debuggers.data.demos import all_demos
 from debuggers.data.options import DELIMITERS, ENCODINGS, ReadOptions
 from debuggers.data.reading import Table
 from debuggers.data.schema import Kind
-from debuggers.errors import InputError
+from debuggers.errors import ConsentNeeded, InputError
 from debuggers.guessing import likely_predictions, likely_target
 from debuggers.labels import label_order
 from debuggers.matching import Roles, Understanding
@@ -53,7 +54,9 @@ def chosen_task() -> Task | None:
 
 def show_problem(found: object) -> None:
     """Show a problem of a file as its sentence."""
-    if isinstance(found, InputError):
+    if isinstance(found, ConsentNeeded):
+        st.warning(literal(found), icon=":material/warning:")
+    elif isinstance(found, InputError):
         st.error(literal(found), icon=":material/error:")
 
 
@@ -76,14 +79,33 @@ def _uploader(role: str, label: str, help_text: str) -> None:
 
 
 def upload_model(role: str, label: str, help_text: str) -> Model | InputError | None:
-    """Draw an uploader for a model and return the model, its problem, or None."""
-    _uploader(role, label, help_text)
+    """Draw an uploader for a model, or a form for a service, and return the model, its problem, or None."""
+    if chosen_service(role) is None:
+        _uploader(role, label, help_text)
+        service_form(role)
+    else:
+        asked_service(role)
+    key = f"consent_{role}:{file_id(role)}"  # to this file: another one asks again
+    consent = bool(state.widget(key, False))
     with st.spinner("Reading the model in a process of its own"):
-        found = drafted_model(role, chosen_task())
+        found = drafted_model(role, chosen_task(), consent=consent)
     show_problem(found)
+    if consent or isinstance(found, ConsentNeeded):
+        _ask_consent(key)
     if found is not None and not isinstance(found, InputError):
         _describe_model(found)
     return found
+
+
+def _ask_consent(key: str) -> None:
+    st.checkbox(
+        "Run this program in the jail",
+        key=key,
+        persist_state="session",
+        help="It runs in a process that can read Python's libraries and nothing else: no files of yours, no network, "
+        "no other programs, bounded memory and time. It can still answer with wrong predictions: consent to files "
+        "whose origin you know.",
+    )
 
 
 def _describe_model(model: Model) -> None:
@@ -98,6 +120,8 @@ def _describe_model(model: Model) -> None:
     if about.handles_missing is not None:
         facts.append("takes missing values" if about.handles_missing else "does not take missing values")
     st.caption(":material/check: " + " · ".join(facts))
+    for note in about.notes:
+        st.caption(f":material/warning: {literal(note)}")
 
 
 def upload_table(role: str, label: str, help_text: str) -> Table | InputError | None:

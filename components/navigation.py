@@ -22,8 +22,14 @@ def path_of(slug: str) -> Path:
     return PAGES / f"{slug}.py"
 
 
-def declare() -> Any:
-    """Declare the navigation and return the page that the link asks for.
+def title_of_page(slug: str) -> str:
+    """Return the title of a page in the menu."""
+    found = all_debuggers().get(slug)
+    return found.title if found is not None else slug.replace("_", " ").capitalize()
+
+
+def declare(*, hidden: bool = False) -> Any:
+    """Declare the navigation, shown in the sidebar unless `hidden`, and return the page that the link asks for.
 
     The root has no page of its own: it leads to the Overview where a subject is open and to Load where none is.
     Every page keeps its address that way, so that links stay valid.
@@ -35,7 +41,7 @@ def declare() -> Any:
             sections.setdefault(debugger.section, []).append(page)
     root = st.Page(_root, title="Faultline", url_path="root", default=True, visibility="hidden")
     shown = {name: sections[name] for name in SECTIONS if name in sections}
-    return st.navigation({"": [root], **shown}, expanded=True)
+    return st.navigation({"": [root], **shown}, position="hidden" if hidden else "sidebar", expanded=True)
 
 
 def _root() -> None:

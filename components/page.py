@@ -15,7 +15,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from components import navigation, state
+from components import navigation, sign_in, state
 from components.charts.theme import DARK, LIGHT, Palette
 from components.cohort_bar import active_rows
 from components.compute import answer
@@ -39,9 +39,10 @@ def palette() -> Palette:
 def guard() -> None:
     """Send a run that began without ``app.py`` back to it: a deep link opened first after a restart does that."""
     if not state.entered():
-        navigation.declare()
+        navigation.declare(hidden=sign_in.is_needed())
         state.enter()
         st.rerun()
+    sign_in.require()
 
 
 class Figures:

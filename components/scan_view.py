@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
+from components import state
 from components.compute import Answer, known_answer
-from components.findings import finding_card, title_of
+from components.findings import dismissed_findings, finding_card, title_of
+from components.saving import annotations_of, keep_findings
 from components.text import literal
 from debuggers.scan import ranked, scanned_debuggers
 from debuggers.subject import Subject
@@ -20,6 +22,7 @@ def findings_so_far(subject: Subject) -> None:
     if any(answer.state == "pending" for answer in answers.values()):
         _polling(subject)
     else:
+        _keep(subject, answers)
         _draw(subject, answers)
 
 
@@ -40,15 +43,29 @@ def _collect(subject: Subject) -> dict[str, Answer]:
     }
 
 
+def _keep(subject: Subject, answers: dict[str, Answer]) -> None:
+    """Keep the findings of a scan that is done, once per session; one at a threshold that is tried out is not."""
+    opened = state.opened()
+    if opened is None or subject is not opened.subject or state.recall("scan_kept") == opened.token:
+        return
+    keep_findings(opened.token, {slug: answer.findings for slug, answer in answers.items()})
+    state.remember("scan_kept", opened.token)
+
+
 def _draw(subject: Subject, answers: dict[str, Answer]) -> None:
     st.subheader("What the scan found", anchor=False)
-    cards = list(enumerate(ranked([(slug, f) for slug, answer in answers.items() for f in answer.findings])))
+    opened = state.opened()
+    reasons = {} if opened is None else annotations_of(opened.token).dismissals()
+    found = ranked([(slug, f) for slug, answer in answers.items() for f in answer.findings])
+    dismissed = [(slug, f) for slug, f in found if f.id(slug) in reasons]
+    cards = list(enumerate((slug, f) for slug, f in found if f.id(slug) not in reasons))
     for i, (slug, finding) in cards[:SHOWN]:
-        finding_card(slug, finding, number_of=i)
+        finding_card(slug, finding, number_of=i, can_dismiss=True)
     if len(cards) > SHOWN:
         with st.expander(f"{len(cards) - SHOWN} more"):
             for i, (slug, finding) in cards[SHOWN:]:
-                finding_card(slug, finding, number_of=i)
+                finding_card(slug, finding, number_of=i, can_dismiss=True)
+    dismissed_findings(dismissed, reasons)
     _outcome(answers)
     for debugger in scanned_debuggers():
         reason = debugger.obstacle(subject)

@@ -34,14 +34,11 @@ class Opened:
     subject : Subject
     origin : mapping
         How it was loaded, for the Load page: file names, roles.
-    cohorts : dict
-        Saved cohorts by name; everyone with the link shares them.
     """
 
     token: str
     subject: Subject
     origin: Mapping[str, Any] = field(default_factory=dict)
-    cohorts: dict[str, Cohort] = field(default_factory=dict)
 
     _at: dict[float, Subject] = field(default_factory=dict)
 
@@ -55,10 +52,6 @@ class Opened:
             self._at[threshold] = self.subject.with_threshold(threshold)
         return self._at[threshold]
 
-    def drop_cohort(self, name: str) -> None:
-        """Delete a saved cohort."""
-        self.cohorts.pop(name, None)
-
 
 class Shelf:
     """The subjects that are open on this server, the least recently used one dropped past `MAX_SUBJECTS`."""
@@ -71,13 +64,16 @@ class Shelf:
         """Keep a subject and return its entry."""
         opened = Opened(token or secrets.token_urlsafe(12), subject, origin or {})
         with self._lock:
-            earlier = self._opened.pop(opened.token, None)
-            if earlier is not None:
-                opened.cohorts.update(earlier.cohorts)
+            self._opened.pop(opened.token, None)
             self._opened[opened.token] = opened
             while len(self._opened) > MAX_SUBJECTS:
                 self._opened.popitem(last=False)
         return opened
+
+    def drop(self, token: str) -> None:
+        """Close a subject for everyone."""
+        with self._lock:
+            self._opened.pop(token, None)
 
     def get(self, token: str) -> Opened | None:
         """Return the entry of a token, if it is still open."""
@@ -93,14 +89,21 @@ def shelf() -> Shelf:
     return Shelf()
 
 
-def open_subject(subject: Subject, *, origin: Mapping[str, Any] | None = None) -> None:
+def open_subject(subject: Subject, *, origin: Mapping[str, Any] | None = None) -> Opened:
     """Keep an uploaded subject and make it the one that this session looks at."""
-    look_at(shelf().put(subject, origin=origin))
+    opened = shelf().put(subject, origin=origin)
+    look_at(opened)
+    return opened
 
 
 def keep_demo(name: str, subject: Subject) -> None:
     """Keep a demo for everyone; who asked for it sees it at the next run."""
     shelf().put(subject, f"demo:{name}")
+
+
+def keep_saved(token: str, subject: Subject) -> None:
+    """Keep a subject that was opened from saved work; who asked for it sees it at the next run."""
+    shelf().put(subject, token)
 
 
 def look_at(opened: Opened) -> None:
@@ -140,10 +143,27 @@ def wanted_demo() -> str:
     return name if name and shelf().get(f"demo:{name}") is None else ""
 
 
-def lost_link() -> bool:
-    """Whether the link names a subject that this server no longer has."""
+def wanted_subject() -> str:
+    """Return the token of the subject that the link asks for and that is not open, else ""."""
     token = st.query_params.get(SUBJECT, "")
-    return bool(token) and shelf().get(token) is None
+    return token if token and shelf().get(token) is None else ""
+
+
+def ask_for(token: str) -> None:
+    """Ask for saved work, which the next run opens; what was chosen on the last subject is forgotten."""
+    _forget_linked()
+    if DEMO in st.query_params:
+        del st.query_params[DEMO]
+    st.query_params[SUBJECT] = token
+
+
+def close_subject(token: str) -> None:
+    """Close a subject for everyone, and take it out of this session's link."""
+    shelf().drop(token)
+    if st.session_state.get("_token") == token:
+        del st.session_state["_token"]
+        _forget_linked()
+        forget_link()
 
 
 def forget_link() -> None:
@@ -166,6 +186,21 @@ def _write_url(opened: Opened) -> None:
 def link() -> dict[str, str]:
     """Return the part of the link that every page shares: what is open, and the rows and threshold chosen."""
     return {name: st.query_params[name] for name in (SUBJECT, DEMO, COHORT, THRESHOLD) if name in st.query_params}
+
+
+def identity() -> dict[str, str]:
+    """Return the part of the link that names what is open."""
+    return {name: st.query_params[name] for name in (SUBJECT, DEMO) if name in st.query_params}
+
+
+def parameters() -> dict[str, str]:
+    """Return all of the link's parameters: with the page they are the view."""
+    return {name: st.query_params[name] for name in st.query_params}
+
+
+def forget_chosen() -> None:
+    """Forget what was chosen on this subject, before another view of it is opened."""
+    _forget_linked()
 
 
 def cohort() -> Cohort | None:

@@ -9,12 +9,17 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from debuggers.debugger import Severity, all_debuggers, plain
 from debuggers.errors import BadParameter, FileProblem, InputError, UnknownDebugger, one_line
 from debuggers.subject import Subject
+from debuggers.task import Task
+
+if TYPE_CHECKING:
+    from debuggers.services.service_model import ServiceModel
 
 DONE, FOUND, BAD_INPUT, FAILED = 0, 1, 2, 3
 
@@ -124,7 +129,7 @@ def _demo(options: argparse.Namespace) -> int:
 def _subject(options: argparse.Namespace) -> Subject:
     from debuggers.matching import Roles
     from debuggers.opening import read_files
-    from debuggers.task import Task
+    from debuggers.sandbox import trust
 
     for path in (options.model, options.data, options.train, options.benchmark):
         if path is not None and not path.is_file():
@@ -139,7 +144,12 @@ def _subject(options: argparse.Namespace) -> Subject:
         row_id=options.row_id,
         threshold=options.threshold,
     )
-    files = read_files(options.model, options.data, options.train, options.benchmark, task=roles.task)
+    trust.serving_on("127.0.0.1")  # nobody but the person at this command line
+    files = read_files(
+        options.model, options.data, options.train, options.benchmark, task=roles.task, consent=options.trust_model
+    )
+    if options.service:
+        files = replace(files, model=_service(options, roles.task))
     understanding = files.understand(roles)
     for note in understanding.notes:
         print(f"note: {note}", file=sys.stderr)
@@ -147,6 +157,17 @@ def _subject(options: argparse.Namespace) -> Subject:
         raise understanding.problems[0]
     assert understanding.subject is not None
     return understanding.subject
+
+
+def _service(options: argparse.Namespace, task: Task | None) -> ServiceModel:
+    """Ask a service, at any address: the person at this command line typed it."""
+    from debuggers.services.service_model import PROTOCOLS, Secret, Service, connect
+
+    protocol = PROTOCOLS[options.service_model is not None]
+    name, colon, value = os.environ.get("FAULTLINE_SERVICE_HEADER", "").partition(":")
+    secrets = {"header": Secret(options.service, name.strip(), value.strip())} if colon else {}
+    service = Service(options.service, protocol, options.service_model or "", "header" if colon else "", task)
+    return connect(service, allowed="private", secrets=secrets)
 
 
 def _names(text: str | None) -> tuple[str, ...]:
@@ -218,6 +239,19 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
     inputs = parser.add_argument_group("inputs")
     inputs.add_argument("--model", type=Path, help="model file; leave out where --predictions names a column")
     inputs.add_argument("--data", type=Path, required=True, help="test table")
+    inputs.add_argument(
+        "--trust-model",
+        action="store_true",
+        help="run model files that are programs (pickle, joblib, cloudpickle, skops with unknown types) in the jail: "
+        "without network, files of yours, or other programs, and with bounded memory and time",
+    )
+    inputs.add_argument(
+        "--service",
+        metavar="URL",
+        help="ask a prediction service, not a model file: MLflow scoring, or with --service-model Open Inference; "
+        "FAULTLINE_SERVICE_HEADER='Name: value' goes along",
+    )
+    inputs.add_argument("--service-model", metavar="NAME", help="the model's name on an Open Inference service")
     inputs.add_argument("--target", help="column of the truth")
     inputs.add_argument("--train", type=Path, help="training table")
     inputs.add_argument("--benchmark", type=Path, help="model to compare with")

@@ -177,35 +177,115 @@ class UnknownModelFormat(InputError):
     def __str__(self) -> str:
         return (
             f"{quoted(self.name)} is not a model that can be read: expected ONNX, XGBoost JSON or UBJ, "
-            "LightGBM text, CatBoost cbm or skops."
+            "LightGBM text, CatBoost cbm, skops or pickle."
         )
 
 
+class ConsentNeeded(InputError):
+    """Base of the errors about files that are programs: they can be loaded once a person has said so."""
+
+    name: str
+
+
 @dataclass(eq=False)
-class PickledModel(InputError):
-    """A pickle, whatever its name: a program, refused until it can be jailed."""
+class PickledModel(ConsentNeeded):
+    """A pickle, whatever its name: a program."""
 
     name: str
 
     def __str__(self) -> str:
         return (
-            f"{quoted(self.name)} is a pickle, and a pickle is a program that runs when it is opened: "
-            "save the model as ONNX or skops, or in its library's own format, and upload that."
+            f"{quoted(self.name)} is a pickle, and a pickle is a program that runs when it is opened: consent to "
+            "running it in the jail (on the Load page, or with --trust-model), or save the model as ONNX or skops."
         )
 
 
 @dataclass(eq=False)
-class UntrustedTypes(InputError):
-    """A skops file with types beyond the allow-list."""
+class UntrustedTypes(ConsentNeeded):
+    """A skops file with types beyond the allow-list: as much a program as a pickle."""
 
     name: str
     types: tuple[str, ...]
 
     def __str__(self) -> str:
         return (
-            f"{quoted(self.name)} contains types that are not on the list of trusted ones ({listed(self.types)}): "
-            "save the model without them, or export it as ONNX."
+            f"{quoted(self.name)} contains types that are not on the list of trusted ones ({listed(self.types)}), "
+            "which makes it a program: consent to running it in the jail (on the Load page, or with --trust-model), or "
+            "save the model without them."
         )
+
+
+@dataclass(eq=False)
+class ProgramsForbidden(InputError):
+    """A file that is a program, on a server that takes none."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return (
+            f"{quoted(self.name)} is a program (a pickle or the like), and this server takes none "
+            "(FAULTLINE_PICKLES=off): save the model as ONNX or skops, or in its library's own format."
+        )
+
+
+@dataclass(eq=False)
+class NoJail(InputError):
+    """A file that is a program, on a machine that cannot jail it."""
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"{quoted(self.name)} is a program, and this machine cannot jail it ({self.reason}): save the model as "
+            "ONNX or skops, or set FAULTLINE_PICKLES=trust on a server that listens on loopback only."
+        )
+
+
+@dataclass(eq=False)
+class OtherVersion(InputError):
+    """A file made with libraries that are not here, or here in another version."""
+
+    name: str
+    format: str
+    found: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{quoted(self.name)} cannot be loaded as {self.format}: {self.found}; {self.remedy}."
+
+
+@dataclass(eq=False)
+class NoWorker(InputError):
+    """No process could be started for a model."""
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"No process could be started for {quoted(self.name)} ({self.reason}); try again in a moment."
+
+
+@dataclass(eq=False)
+class TooManyWorkers(InputError):
+    """All workers that there may be are in use."""
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"There is no room for the model {quoted(self.name)}: {self.reason}; try again when they are done."
+
+
+@dataclass(eq=False)
+class Busy(InputError):
+    """A call that found no turn."""
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"The model {quoted(self.name)} could not be asked: {self.reason}; try again in a moment."
 
 
 @dataclass(eq=False)
@@ -258,6 +338,17 @@ class ModelRaised(InputError):
 
     def __str__(self) -> str:
         return f"The model {quoted(self.name)} raised an error on this table: {self.reason}"
+
+
+@dataclass(eq=False)
+class Unavailable(InputError):
+    """Something that a model does not have, or cannot do."""
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"This is not available for the model {quoted(self.name)}: {self.reason}."
 
 
 @dataclass(eq=False)
@@ -382,3 +473,65 @@ class UnknownDebugger(InputError):
 
     def __str__(self) -> str:
         return f"There is no debugger {quoted(self.slug)}: choose one of {', '.join(self.known)}."
+
+
+# --- saved work -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class UnusableHome(InputError):
+    """There is no folder to keep anything in."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"Faultline has no folder to keep work in ({self.reason}): FAULTLINE_HOME names another, and "
+            "FAULTLINE_KEEP_DAYS=0 saves nothing."
+        )
+
+
+@dataclass(eq=False)
+class NotSaved(InputError):
+    """Work that could not be written; it stays open in memory."""
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{quoted(self.name)} is open but not saved ({self.reason}): it is gone when the server stops."
+
+
+@dataclass(eq=False)
+class DamagedWork(InputError):
+    """Saved work whose files are not what was written."""
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"The saved work {quoted(self.name)} cannot be opened ({self.reason}): load its files again."
+
+
+@dataclass(eq=False)
+class BadVariable(InputError):
+    """An environment variable of the server with a value that means nothing."""
+
+    variable: str
+    value: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"{self.variable} cannot be {self.value!r}: expected {self.expected}."
+
+
+@dataclass(eq=False)
+class ServiceProblem(InputError):
+    """A prediction service that cannot be asked."""
+
+    url: str
+    reason: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"The service {quoted(self.url, 100)} cannot be used ({self.reason}): {self.remedy}."

@@ -13,7 +13,6 @@ from typing import TypeVar
 
 P = TypeVar("P")
 A = TypeVar("A")
-THREADS = max(1, os.cpu_count() or 1)
 
 
 class Cancelled(Exception):
@@ -90,10 +89,10 @@ def in_threads(
     span : (float, float)
         Where in the whole work's progress these pieces begin and end; equal ends: nothing is reported.
     """
-    if len(pieces) < 2 or THREADS < 2:
+    if len(pieces) < 2 or threads() < 2:
         return [work(piece) for piece in pieces]
     low, high = span
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(threads()) as pool:
         futures = [pool.submit(work, piece) for piece in pieces]
         try:
             waiting = set(futures)
@@ -105,3 +104,20 @@ def in_threads(
             pool.shutdown(wait=False, cancel_futures=True)
             raise
         return [future.result() for future in futures]
+
+
+def threads() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def row_parts(n: int, size: int) -> list[tuple[int, int]]:
+    """Return ranges that cover `n` rows: at least one for each thread where rows suffice, none longer than `size`.
+
+    Examples
+    --------
+    >>> row_parts(10, 4)[-1]
+    (8, 10)
+    """
+    step = max(1, min(size, -(-n // threads())))
+    return [(start, min(start + step, n)) for start in range(0, n, step)]

@@ -43,7 +43,9 @@ class Files:
             benchmark=self.benchmark,
             schema=self.test.schema,
         )
-        notes = tuple(f"{self.test.name}: {note}." for note in self.test.notes) + understanding.notes
+        models = [model for model in (self.model, self.benchmark) if model is not None]
+        noted = [(self.test.name, self.test.notes), *((model.name, model.signature.notes) for model in models)]
+        notes = tuple(f"{name}: {note}." for name, found in noted for note in found) + understanding.notes
         subject = understanding.subject
         return replace(understanding, notes=notes, subject=None if subject is None else replace(subject, notes=notes))
 
@@ -55,6 +57,7 @@ def read_files(
     benchmark: Path | None = None,
     *,
     task: Task | None = None,
+    consent: bool = False,
 ) -> Files:
     """Read the files of a subject from disk.
 
@@ -62,6 +65,8 @@ def read_files(
     ----------
     task : Task, optional
         What the models predict, where their files do not say.
+    consent : bool
+        Whether model files that are programs may run, in the jail.
 
     Raises
     ------
@@ -71,9 +76,9 @@ def read_files(
     return Files(
         name=(model or test).name,
         test=read_table(test, test.name),
-        model=None if model is None else load_model(model, model.name, task=task),
+        model=None if model is None else load_model(model, model.name, task=task, consent=consent),
         train=None if train is None else read_table(train, train.name),
-        benchmark=None if benchmark is None else load_model(benchmark, benchmark.name, task=task),
+        benchmark=(None if benchmark is None else load_model(benchmark, benchmark.name, task=task, consent=consent)),
     )
 
 

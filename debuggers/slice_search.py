@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from debuggers.execution import THREADS, in_threads, report
+from debuggers.execution import in_threads, report, threads
 from debuggers.kernels import slice_lattice as kernel
 from debuggers.slice_items import Codes, Columns, Item, Lattice, make_lattice, quantile_ranges, rows_of
 from debuggers.slice_refining import Rank, simplest, welch
@@ -239,7 +239,7 @@ def parts(lattice: Lattice, groups: Groups) -> list[Groups]:
     cost = np.cumsum(costs(lattice, groups))
     if cost[-1] < SMALL:
         return [groups]
-    ends = np.searchsorted(cost, np.linspace(0, cost[-1], 8 * THREADS + 1)[1:-1])
+    ends = np.searchsorted(cost, np.linspace(0, cost[-1], 8 * threads() + 1)[1:-1])
     return [part for part in np.split(groups, np.unique(ends)) if len(part)]
 
 

@@ -8,6 +8,7 @@ from components.charts.effects import MAX_DRAWN, curve_figure, gallery_figure, s
 from components.page import open_page
 from components.text import literal, number, value_text
 from debuggers.analyses.effects import EffectsParams, EffectsResult
+from debuggers.ensembles import why_unreadable
 
 frame = open_page("effects")
 subject = frame.subject
@@ -17,8 +18,10 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     other = frame.control("other") if feature else None
     scale = frame.control("scale") if subject.task.is_classification else "probability"
     points = frame.control("points")
-    rows = frame.control("rows") if feature else EffectsParams().rows
-    gallery_rows = EffectsParams().gallery_rows if feature else frame.control("gallery_rows")
+    # Trees are followed over all rows; only a model that has to be asked needs a sample.
+    is_asked = bool(why_unreadable(subject))
+    rows = frame.control("rows") if feature and is_asked else EffectsParams().rows
+    gallery_rows = frame.control("gallery_rows") if is_asked and not feature else EffectsParams().gallery_rows
     output = subject.outputs[0]
     if len(subject.outputs) > 1:
         output = st.selectbox("Class", subject.outputs, key="effects_output", bind="query-params", width=170)
@@ -32,13 +35,18 @@ curves = result.curves[result.curves["output"] == output] if len(result.curves) 
 title = subject.output_title if scale == "probability" else "log-odds"
 if len(subject.outputs) > 1:
     title = f"{title} of {output}"
-sampled = (
-    f"all {result.total:,} rows"
-    if result.sampled == result.total
-    else f"{result.sampled:,} of {result.total:,} rows, drawn at random with a fixed seed"
-)
-if frame.cohort is not None:
-    sampled += ", of the cohort"
+
+
+def over(rows: int) -> str:
+    """Say which rows a mean is over, and where it comes from."""
+    drawn = f"{rows:,} of {result.total:,} rows, drawn at random with a fixed seed"
+    which = f"all {result.total:,} rows" if rows == result.total else drawn
+    if frame.cohort is not None:
+        which += ", of the cohort"
+    if not result.asked_because:
+        return f"{which}, computed exactly from the model’s trees."
+    return f"{which}. The model is asked for each: its trees cannot be read, because {literal(result.asked_because)}."
+
 
 if not len(curves):
     frame.say("There is nothing to follow: every value of this feature is missing.")
@@ -50,7 +58,9 @@ elif feature is None:
     )
     gallery = frame.drawn(result, "gallery", lambda: gallery_figure(curves, result.ranking, frame.palette), output)
     frame.chart(gallery, key="effects_gallery", alt="Curves of all features")
-    st.caption(f"Mean over {sampled}; one vertical scale. Choose a feature for its interval, single rows and ALE.")
+    st.caption(
+        f"One vertical scale. Choose a feature for its interval, single rows and ALE. Mean over {over(result.sampled)}"
+    )
     picked = frame.table(
         result.ranking,
         key="effects_ranking",
@@ -80,7 +90,7 @@ elif len(result.surface):
     )
     if solid and not numeric:
         st.caption("A surface in space needs two numeric features; this is the heat map.")
-    st.caption(f"Mean over {min(result.sampled, 1_000):,} of {result.total:,} rows, drawn at random with a fixed seed.")
+    st.caption(f"Mean over {over(result.surface_rows)}")
     frame.table(surface.assign(x=surface["x"].map(value_text), y=surface["y"].map(value_text)), key="effects_cells")
 else:
     rank = result.ranking.iloc[0]
@@ -100,7 +110,9 @@ else:
         key="effects_curve",
         alt=f"Mean prediction along {feature}",
     )
-    st.caption(f"Mean over {sampled}." + (f" At most {MAX_DRAWN} single rows are drawn." if ordered else ""))
+    st.caption(
+        (f"At most {MAX_DRAWN} single rows are drawn. " if ordered else "") + f"Mean over {over(result.sampled)}"
+    )
     if feature in result.left_out:
         st.caption(f"{result.left_out[feature]:,} rarer categories are not tried.")
     shown = curves.drop(columns=["feature", "output"])

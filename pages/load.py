@@ -5,8 +5,9 @@ from dataclasses import replace
 import streamlit as st
 
 from components import state
-from components.draft import understood
+from components.draft import sources, understood
 from components.load_form import (
+    chosen_task,
     demo_cards,
     matches_form,
     roles_form,
@@ -16,10 +17,12 @@ from components.load_form import (
     upload_table,
 )
 from components.page import guard
+from components.saved_work import keep, kept_for, saved_work
 from components.text import literal
 from debuggers.data.reading import Table
 from debuggers.errors import InputError
 from debuggers.opening import Files
+from debuggers.workspace.recipe import Origin
 
 guard()
 st.title("Load", anchor=False)
@@ -33,16 +36,20 @@ if opened is not None:
             "pages/overview.py", label=f"Go on with {literal(opened.subject.name)}", icon=":material/arrow_forward:"
         )
 
+saved_work()
+
 st.subheader("Open a demo", anchor=False)
 demo_cards()
 
 st.subheader("Debug your own model", anchor=False)
+st.caption(kept_for())
 left, right = st.columns(2, gap="large")
 with left:
     model = upload_model(
         "model",
         "Model",
-        "ONNX, XGBoost JSON or UBJ, LightGBM text, CatBoost cbm, or skops. It is loaded in a process of its own. "
+        "ONNX, XGBoost JSON or UBJ, LightGBM text, CatBoost cbm, skops, or after your consent a pickle. It is loaded "
+        "in a process of its own, in a jail. "
         "Leave it out where the table holds predictions.",
     )
 with right:
@@ -83,10 +90,11 @@ with st.spinner("Trying the model on the first rows"):
     chosen = matches_form(understanding, list(test.frame.columns))
     if chosen:
         understanding = understood(files, replace(roles, matches=chosen))
-summary(understanding)
+if not isinstance(model, InputError):
+    summary(understanding)
 refused = [found for found in (model, train, benchmark) if isinstance(found, InputError)]
 if refused:
-    st.warning("A file above was refused: mend it or take it away.", icon=":material/warning:")
+    st.warning("A file above was refused, or waits for your consent: decide there first.", icon=":material/warning:")
 if st.button(
     "Start debugging",
     type="primary",
@@ -94,5 +102,7 @@ if st.button(
     disabled=understanding.subject is None or bool(refused),
 ):
     assert understanding.subject is not None
-    state.open_subject(understanding.subject)
+    opened = state.open_subject(understanding.subject)
+    with st.spinner("Saving"):
+        keep(opened, Origin(files, replace(roles, matches=chosen or roles.matches), sources(chosen_task())))
     st.switch_page("pages/overview.py", query_params=state.link())

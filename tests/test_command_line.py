@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,10 +15,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost
+from sklearn.linear_model import LinearRegression
 
-from debuggers.__main__ import DONE, FOUND, main
+from debuggers.__main__ import BAD_INPUT, DONE, FOUND, main
 from debuggers.data.demos import all_demos
 from debuggers.debugger import KINDS, all_debuggers
+from debuggers.sandbox import jail
+from tests.services.stub import Answer, answer, serving
 
 ROOT = Path(__file__).parents[1]
 FINDING = {
@@ -215,9 +219,47 @@ def test_a_demo_can_be_written_and_scanned(
     assert strict(capsys.readouterr().out)["subject"]["rows"] == 228
 
 
+@pytest.mark.skipif(not jail.support().is_full, reason=f"no jail here: {jail.support().reason}")
+def test_a_program_runs_if_it_is_trusted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = pd.DataFrame({"a": np.arange(60.0), "y": np.arange(60.0)})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(LinearRegression().fit(table[["a"]], table["y"])))
+    inputs = ["--model", str(tmp_path / "m.pkl"), "--data", str(tmp_path / "t.csv"), "--target", "y"]
+    assert main(["run", "residuals", *inputs]) == BAD_INPUT
+    assert "--trust-model" in capsys.readouterr().err
+    assert main(["run", "residuals", "--trust-model", *inputs]) == DONE
+    assert strict(capsys.readouterr().out)["rows"] == 60
+
+
 def test_a_fault_of_ours_is_neither_findings_nor_bad_input(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("debuggers.__main__.all_debuggers", lambda: 1 / 0)
     assert main(["list"]) == 3
     assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_a_service_is_asked_with_a_header_of_the_environment(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reply(_: str, path: str, question: Any) -> Answer:
+        return answer({"predictions": [row[0] / 100 for row in question["dataframe_split"]["data"]]})
+
+    ages = np.arange(20, 90)
+    pd.DataFrame({"age": ages, "y": (ages > 50).astype(int)}).to_csv(tmp_path / "t.csv", index=False)
+    monkeypatch.setenv("FAULTLINE_SERVICE_HEADER", "Authorization: Bearer s3cret")
+    with serving(reply) as service:
+        inputs = (
+            "--service",
+            f"{service.url}/churn",
+            "--data",
+            tmp_path / "t.csv",
+            "--target",
+            "y",
+            "--task",
+            "binary",
+        )
+        found = strict(run("run", "overview", *inputs))
+        assert found["rows"] == len(ages)
+        assert {path for _, path, _ in service.asked} == {"/churn/invocations"}
+        assert {headers["Authorization"] for _, _, headers in service.asked} == {"Bearer s3cret"}

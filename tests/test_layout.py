@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PROJECT = {"app", "serve", "debuggers", "components", "pages", "benchmarks", "tests", "tools"}
+PROJECT = {"app", "serve", "serving", "debuggers", "components", "pages", "benchmarks", "tests", "tools"}
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Source:
 
 
 def streamlit_or_screens(source: Source) -> Iterator[int]:
-    yield from source.importing("streamlit", "components", "pages", "app", "serve")
+    yield from source.importing("streamlit", "components", "pages", "app", "serve", "serving")
 
 
 def the_project(source: Source) -> Iterator[int]:
@@ -111,7 +111,7 @@ class Rule:
         return path.startswith(self.folders) and path not in self.exempt
 
 
-OURS = ("app.py", "serve.py", "debuggers/", "components/", "pages/")
+OURS = ("app.py", "serve.py", "serving/", "debuggers/", "components/", "pages/")
 RULES = (
     Rule(
         "The engine knows no screen.",
@@ -157,11 +157,12 @@ RULES = (
         fine="st.markdown(name)",
     ),
     Rule(
-        "A file is never unpickled.",
+        "Only a jailed worker unpickles.",
         ("debuggers/", "components/", "pages/"),
         unpickling,
         bad="model = joblib.load(path)",
         fine="import joblib, pickletools; joblib.dump(model, path)",
+        exempt=("debuggers/models/pickle_model.py",),
     ),
     Rule(
         "No chart needs eval, which the policy forbids.",
@@ -175,7 +176,7 @@ RULES = (
 
 def sources() -> list[Source]:
     paths = [ROOT / "app.py", ROOT / "serve.py"]
-    for folder in ("debuggers", "components", "pages"):
+    for folder in ("serving", "debuggers", "components", "pages"):
         paths += sorted((ROOT / folder).rglob("*.py"))
     return [Source(path.relative_to(ROOT).as_posix(), ast.parse(path.read_text("utf-8"))) for path in paths]
 

@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from threading import Event
 from typing import Any, TypeVar
 
 import httpx
@@ -19,6 +20,10 @@ from starlette.types import Message
 from starlette.websockets import WebSocket
 
 import serve
+from debuggers.sandbox import jail
+from serving import health
+from serving.guards import guards
+from serving.settings import BadSetting, Settings
 
 T = TypeVar("T")
 
@@ -33,11 +38,11 @@ STREAM = "/_stcore/stream"
 PAGE = {"accept": "text/html,application/xhtml+xml"}
 
 
-def settings(host: str = "127.0.0.1", **environ: str) -> serve.Settings:
-    return serve.Settings.read(host, 8501, environ)
+def settings(host: str = "127.0.0.1", **environ: str) -> Settings:
+    return Settings.read(host, 8501, environ)
 
 
-def guarded(chosen: serve.Settings) -> Starlette:
+def guarded(chosen: Settings) -> Starlette:
     """Return a tiny app behind the same guards as Faultline."""
 
     async def page(_: Request) -> PlainTextResponse:
@@ -47,8 +52,13 @@ def guarded(chosen: serve.Settings) -> Starlette:
         await websocket.accept()
         await websocket.receive()
 
-    routes = [Route("/", page), Route("/ready", serve.ready), WebSocketRoute(STREAM, stream)]
-    return Starlette(routes=routes, middleware=serve.guards(chosen))
+    stopping = Event()
+    app = Starlette(
+        routes=[Route("/", page), *health.routes(stopping), WebSocketRoute(STREAM, stream)],
+        middleware=guards(chosen, stopping),
+    )
+    app.state.stopping = stopping
+    return app
 
 
 async def fetch(app: Starlette, path: str = "/", **headers: str) -> httpx.Response:
@@ -56,7 +66,7 @@ async def fetch(app: Starlette, path: str = "/", **headers: str) -> httpx.Respon
         return await client.get(path, headers=headers)
 
 
-def get(chosen: serve.Settings, **headers: str) -> httpx.Response:
+def get(chosen: Settings, **headers: str) -> httpx.Response:
     return finished(fetch(guarded(chosen), **headers))
 
 
@@ -164,10 +174,48 @@ def test_a_full_server_refuses_sessions_and_pages_until_one_is_closed() -> None:
             assert (await fetch(app)).status_code == 200, "the parts of a page that is open already still load"
             full = await fetch(app, "/ready")
             assert (full.status_code, full.json()["sessions"]) == (503, {"open": 1, "limit": 1})
-        assert (await fetch(app, "/ready")).json() == {"ready": True, "sessions": {"open": 0, "limit": 1}}
+        assert (await fetch(app, "/ready")).json() == {
+            "ready": True,
+            "stopping": False,
+            "sessions": {"open": 0, "limit": 1},
+        }
         assert (await fetch(app, **PAGE)).status_code == 200
 
     finished(scenario())
+
+
+def test_a_server_that_stops_takes_no_more_sessions_and_lives_until_it_is_done() -> None:
+    async def scenario() -> None:
+        app = guarded(settings())
+        app.state.stopping.set()
+        async with opened(app) as status:
+            assert status == 503
+        page = await fetch(app, **PAGE)
+        assert (page.status_code, "stopping" in page.text) == (503, True)
+        ready = await fetch(app, "/ready")
+        assert (ready.status_code, ready.json()["stopping"]) == (503, True)
+        alive = await fetch(app, "/health")
+        assert (alive.status_code, alive.json()["alive"]) == (200, True)
+        assert alive.json()["jail"] == jail.support().as_dict()
+
+    finished(scenario())
+
+
+def test_a_browser_gets_a_name_of_its_own_with_its_first_page() -> None:
+    first, second = (get(settings(), **PAGE).headers["set-cookie"] for _ in range(2))
+    assert first != second
+    assert {"Path=/", "HttpOnly", "SameSite=Lax"} <= set(first.split("; "))
+    assert len(first.partition(";")[0]) > 40
+    assert "set-cookie" not in get(settings(), **PAGE, cookie=first.partition(";")[0]).headers
+    assert "set-cookie" not in get(settings()).headers, "only pages bring one"
+
+
+def test_a_request_carries_an_id_that_a_proxy_may_name() -> None:
+    assert get(settings(), **{"x-request-id": "abc-1"}).headers["x-request-id"] == "abc-1"
+    for given in ("", "a" * 65, 'a"b', "a b"):
+        own = get(settings(), **{"x-request-id": given}).headers["x-request-id"]
+        assert own != given
+        assert len(own) == 12
 
 
 def test_every_response_carries_the_policy_the_refused_ones_too() -> None:
@@ -187,11 +235,23 @@ def test_every_response_carries_the_policy_the_refused_ones_too() -> None:
 @pytest.mark.parametrize(
     "environ",
     [{"FAULTLINE_MAX_SESSIONS": value} for value in ("0", "-1", "many", "")]
+    + [{"FAULTLINE_STOP_SECONDS": "soon"}, {"FAULTLINE_SIGN_IN": "yes"}, {"FAULTLINE_LOG": "loud"}]
     + [{"FAULTLINE_ALLOWED_HOSTS": value} for value in ("a*.example", "*example", "*.*.example")],
 )
 def test_a_limit_that_means_nothing_stops_the_start(environ: Mapping[str, str]) -> None:
-    with pytest.raises(serve.BadSetting):
+    with pytest.raises(BadSetting):
         settings(**environ)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+def test_programs_may_be_trusted_on_loopback(host: str) -> None:
+    assert settings(host, FAULTLINE_PICKLES="trust").host == host
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "app.example"])
+def test_programs_are_not_trusted_where_others_can_reach_the_server(host: str) -> None:
+    with pytest.raises(BadSetting, match="loopback"):
+        settings(host, FAULTLINE_PICKLES="trust")
 
 
 def test_accepted_connections_send_small_messages_at_once() -> None:

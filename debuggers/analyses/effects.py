@@ -10,17 +10,19 @@ import numpy.typing as npt
 import pandas as pd
 
 from debuggers.debugger import Finding, Severity, debugger
+from debuggers.ensembles import ensemble_of
 from debuggers.execution import report
-from debuggers.grids import Grid, make_grid, with_value
+from debuggers.feature_curves import AskedCurves, FeatureCurves, TreeCurves
+from debuggers.grids import Grid, make_grid
+from debuggers.models.trees import UnreadableTrees
 from debuggers.params import Choice, Feature, Params, Range
-from debuggers.statistics import SEED, bootstrap_mean
+from debuggers.statistics import SEED
 from debuggers.subject import Subject, sample_rows
 
 Floats = npt.NDArray[np.float64]
-# Rows per call of the model: large enough to be fast, small enough to report progress and stay within memory.
-BATCH = 100_000
-MAX_LINES = 200
 GALLERY_POINTS = 12
+SURFACE_POINTS = 15
+SURFACE_ROWS = 1_000
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,10 @@ class EffectsParams(Params):
     other: Annotated[str | None, Feature("A second feature, for a surface of both", label="Second feature")] = None
     scale: Annotated[str, Choice(("probability", "log-odds"), "Scale of a classifier's output")] = "probability"
     points: Annotated[int, Range(5, 60, "Values per feature", label="Values")] = 25
-    rows: Annotated[int, Range(50, 1_000_000, "Averaged over, drawn at random with a fixed seed")] = 10_000
-    gallery_rows: Annotated[int, Range(50, 100_000, "Averaged over in the gallery, drawn at random", label="Rows")] = (
-        1_000
-    )
+    rows: Annotated[int, Range(50, 1_000_000, "Averaged over where trees cannot be read, drawn at random")] = 10_000
+    gallery_rows: Annotated[
+        int, Range(50, 100_000, "Averaged over where trees cannot be read, drawn at random", label="Rows")
+    ] = 1_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,14 +51,16 @@ class EffectsResult:
         over rows of the individual curves, centred at the median row's value), `rows` (test rows nearest to the
         value), `support` (share of rows within a twentieth of the range).
     lines : DataFrame
-        Individual curves of at most `MAX_LINES` rows: `row`, `output`, `value`, `ice`.
+        Individual curves of at most 200 rows, drawn at random: `row`, `output`, `value`, `ice`.
     surface : DataFrame
         With a second feature: `feature`, `other`, `output`, `x`, `y`, `pdp`, `rows`.
     ranking : DataFrame
         `feature`, `range` (largest minus smallest partial dependence, over outputs), `interaction` (share of the
         individual curves' variance that the average does not show), in falling order of range.
-    sampled, total : int
-        Rows averaged over, and rows there are.
+    sampled, surface_rows, total : int
+        Rows averaged over, also for the surface, and rows there are.
+    asked_because : str
+        Why the model was asked on a sample of rows; empty where the curves were computed from its trees.
     left_out : mapping
         Categories not tried, by feature.
     """
@@ -66,7 +70,9 @@ class EffectsResult:
     surface: pd.DataFrame
     ranking: pd.DataFrame
     sampled: int
+    surface_rows: int
     total: int
+    asked_because: str
     left_out: dict[str, int]
     findings: tuple[Finding, ...]
 
@@ -89,7 +95,8 @@ def effects(subject: Subject, params: EffectsParams) -> EffectsResult:
     The thick line is the partial dependence: the mean prediction over the rows if every one of them had that value.
     The thin lines are the same for single rows. The accumulated local effect follows only changes that rows near the
     value would see. Where the thin lines cross, the average hides groups: the feature interacts with others. The band
-    is a bootstrap interval of the mean over rows; it does not speak of the model's own uncertainty.
+    is a bootstrap interval of the mean over rows; it does not speak of the model's own uncertainty. Where the model is
+    made of trees that can be read, every row of the table is averaged over, exactly.
 
     When it misleads
     ----------------
@@ -113,194 +120,152 @@ def effects(subject: Subject, params: EffectsParams) -> EffectsResult:
     >>> effects(subject, EffectsParams(feature="x")).table()["pdp"].round(6).tolist()
     [1.0, 3.0, 5.0]
     """
-    limit = params.gallery_rows if params.feature is None else params.rows
-    chosen = sample_rows(len(subject.test), limit, SEED)
-    rows = subject.test.table.iloc[chosen]
     features = subject.test.features if params.feature is None else (params.feature,)
     points = min(params.points, GALLERY_POINTS) if params.feature is None else params.points
-    log_odds = params.scale == "log-odds"
-    parts = []
-    for i, feature in enumerate(features):
-        report(i / len(features), f"Following {feature}")
-        grid = make_grid(subject.test.table[feature], subject.test.schema[feature], points)
-        if grid.values:
-            parts.append(_Curves(subject, rows, grid, log_odds=log_odds))
+    both = params.feature is not None and params.other not in (None, params.feature)
+    grids = [_grid(subject, feature, min(points, SURFACE_POINTS) if both else points) for feature in features]
+    grids = [grid for grid in grids if grid.values]
+    other = _grid(subject, params.other, min(points, SURFACE_POINTS)) if both and params.other is not None else None
+    if other is not None and not other.values:
+        other = None
+    found = _follow(subject, params, grids, other) if grids else _Found([], None, len(subject.test), 0, "")
     surface = pd.DataFrame()
-    if params.feature is not None and params.other is not None and params.other != params.feature:
-        surface = _surface(subject, rows, params, log_odds=log_odds)
-    ranking = pd.DataFrame([p.ranking for p in parts], columns=["feature", "range", "interaction"])
+    if other is not None and found.surface is not None:
+        surface = _surface_table(subject, grids[0], other, found.surface)
     return EffectsResult(
-        curves=pd.concat([p.curves for p in parts], ignore_index=True) if parts else pd.DataFrame(),
-        lines=parts[0].lines if params.feature is not None and parts else pd.DataFrame(),
+        curves=pd.concat([_table(subject, c) for c in found.curves], ignore_index=True) if grids else pd.DataFrame(),
+        lines=_lines(subject, found.curves[0]) if params.feature is not None and grids else pd.DataFrame(),
         surface=surface,
-        ranking=ranking.sort_values("range", ascending=False, ignore_index=True, kind="stable"),
-        sampled=len(rows),
+        ranking=_ranked(found.curves),
+        sampled=found.rows,
         total=len(subject.test),
-        left_out={p.grid.feature: p.grid.left_out for p in parts if p.grid.left_out},
-        findings=tuple(_unused(p, len(rows)) for p in parts if p.is_flat and params.feature is None),
+        surface_rows=found.surface_rows,
+        asked_because=found.asked_because,
+        left_out={c.grid.feature: c.grid.left_out for c in found.curves if c.grid.left_out},
+        findings=tuple(_unused(c, found.rows) for c in found.curves if c.is_flat and params.feature is None),
     )
 
 
-def individual_curves(subject: Subject, rows: pd.DataFrame, grid: Grid, *, log_odds: bool) -> Floats:
-    """Predict every row at every value of the grid.
+def _grid(subject: Subject, feature: str, points: int) -> Grid:
+    return make_grid(subject.test.table[feature], subject.test.schema[feature], points)
 
-    Returns
-    -------
-    ndarray of shape (n_rows, n_values, n_outputs)
+
+@dataclass(frozen=True)
+class _Found:
+    """The curves that were asked for, and how they were had.
+
+    Parameters
+    ----------
+    curves : list of FeatureCurves
+    surface : ndarray or None
+    rows, surface_rows : int
+        Rows averaged over.
+    asked_because : str
+        Why the model was asked on a sample, empty where its trees were read.
     """
-    n, g = len(rows), len(grid.values)
-    out = np.empty((n, g, len(subject.outputs)))
-    step = max(1, BATCH // max(n, 1))
-    for start in range(0, g, step):
-        values = grid.values[start : start + step]
-        stacked = rows.iloc[np.tile(np.arange(n), len(values))]
-        stacked = with_value(stacked, grid.feature, np.repeat(np.array(values, dtype=object), n))
-        predicted = subject.predict(stacked, log_odds=log_odds)
-        out[:, start : start + step] = predicted.reshape(len(values), n, -1).swapaxes(0, 1)
-    return out
+
+    curves: list[FeatureCurves]
+    surface: Floats | None
+    rows: int
+    surface_rows: int
+    asked_because: str
 
 
-def accumulated_local_effects(subject: Subject, rows: pd.DataFrame, grid: Grid, *, log_odds: bool) -> Floats:
-    """Return the accumulated local effect at each number of an ordered grid, centred over the rows.
-
-    Returns
-    -------
-    ndarray of shape (n_numbers, n_outputs)
-
-    Notes
-    -----
-    Bin k holds the rows with a value in (z[k-1], z[k]], the first one also z[0]. Its effect is the mean over its rows
-    of ``f(z[k], rest) - f(z[k-1], rest)``; the effects are accumulated and centred so that the mean over the rows, each
-    at its own value on the line through the edges, is 0. A bin without rows adds nothing.
-    """
-    edges = grid.numbers
-    values = rows[grid.feature].to_numpy(dtype=np.float64, na_value=np.nan)
-    inside = np.isfinite(values)
-    effects = np.zeros((len(edges), len(subject.outputs)))
-    if len(edges) < 2 or not inside.any():
-        return effects
-    known = rows[inside]
-    bins = np.clip(np.searchsorted(edges, values[inside], side="left"), 1, len(edges) - 1)
-    upper = subject.predict(with_value(known, grid.feature, edges[bins]), log_odds=log_odds)
-    lower = subject.predict(with_value(known, grid.feature, edges[bins - 1]), log_odds=log_odds)
-    counts = np.bincount(bins, minlength=len(edges))
-    for o in range(upper.shape[1]):
-        totals = np.bincount(bins, weights=upper[:, o] - lower[:, o], minlength=len(edges))
-        effects[:, o] = np.cumsum(np.divide(totals, counts, out=np.zeros(len(edges)), where=counts > 0))
-    for o in range(effects.shape[1]):
-        effects[:, o] -= np.interp(values[inside], edges, effects[:, o]).mean()
-    return effects
+def _follow(subject: Subject, params: EffectsParams, grids: list[Grid], other: Grid | None) -> _Found:
+    log_odds = params.scale == "log-odds"
+    try:
+        ensemble = ensemble_of(subject)
+        with_other = [*grids, other] if other is not None else grids
+        trees = TreeCurves(subject, ensemble, with_other, log_odds=log_odds)
+        n = len(subject.test)
+        if params.feature is None:
+            return _Found(trees.all(), None, n, n, "")
+        surface = None if other is None else trees.surface(grids[0], other)
+        return _Found([trees.one(grids[0])], surface, n, n, "")
+    except UnreadableTrees as reason:
+        return _ask(subject, params, grids, other, str(reason))
 
 
-class _Curves:
-    """The curves of one feature over one sample of rows."""
+def _ask(subject: Subject, params: EffectsParams, grids: list[Grid], other: Grid | None, reason: str) -> _Found:
+    limit = params.gallery_rows if params.feature is None else params.rows
+    rows = sample_rows(len(subject.test), limit, SEED)
+    asked = AskedCurves(subject, rows, log_odds=params.scale == "log-odds")
+    found = []
+    for i, grid in enumerate(grids):
+        report(i / len(grids), f"Following {grid.feature}")
+        found.append(asked.one(grid))
+    surface = None if other is None else asked.surface(grids[0], other, SURFACE_ROWS)
+    return _Found(found, surface, len(rows), min(len(rows), SURFACE_ROWS), reason)
 
-    def __init__(self, subject: Subject, rows: pd.DataFrame, grid: Grid, *, log_odds: bool) -> None:
-        self.grid = grid
-        self._subject = subject
-        self._rows = rows
-        self._ice = individual_curves(subject, rows, grid, log_odds=log_odds)
-        self._ale = accumulated_local_effects(subject, rows, grid, log_odds=log_odds) if grid.ordered else None
 
-    @property
-    def is_flat(self) -> bool:
-        """Whether no row's prediction changes at all."""
-        return bool(len(self.grid.values) > 1 and (np.ptp(self._ice, axis=1) == 0).all())
-
-    @property
-    def ranking(self) -> tuple[str, float, float]:
-        """Feature, range of the partial dependence, and interaction share."""
-        pdp = self._ice.mean(axis=0)
-        centred = self._ice - self._ice.mean(axis=1, keepdims=True)
-        whole = float(np.square(centred).mean())
-        rest = float(np.square(centred - centred.mean(axis=0)).mean())
-        return self.grid.feature, float(np.ptp(pdp, axis=0).max()), rest / whole if whole > 0 else 0.0
-
-    @property
-    def curves(self) -> pd.DataFrame:
-        """Tidy curves, one row per output and value."""
-        column = self._subject.test.table[self.grid.feature]
-        counts = np.bincount(nearest := self.grid.nearest(column) + 1, minlength=len(self.grid.values) + 1)[1:]
-        assert len(nearest) == len(column)
-        anchor = int(np.argmax(counts.cumsum() >= counts.sum() / 2))
-        support = self._support(column)
-        frames = []
-        for o, output in enumerate(self._subject.outputs):
-            lines = self._ice[:, :, o]
-            low, high = bootstrap_mean(lines)
-            ale = np.full(len(self.grid.values), np.nan)
-            if self._ale is not None:
-                ale[: len(self._ale)] = self._ale[:, o]
-            frames.append(
-                pd.DataFrame(
-                    {
-                        "feature": self.grid.feature,
-                        "output": output,
-                        "value": pd.Series(self.grid.values, dtype=object),
-                        "pdp": lines.mean(axis=0),
-                        "pdp_low": low,
-                        "pdp_high": high,
-                        "ale": ale,
-                        "heterogeneity": (lines - lines[:, [anchor]]).std(axis=0),
-                        "rows": counts,
-                        "support": support,
-                    }
-                )
-            )
-        return pd.concat(frames, ignore_index=True)
-
-    def _support(self, column: pd.Series) -> Floats:
-        """Return the share of test rows within a twentieth of the range of each value; of each category its share."""
-        if not self.grid.ordered:
-            positions = self.grid.nearest(column)
-            return np.bincount(positions + 1, minlength=len(self.grid.values) + 1)[1:] / max(len(column), 1)
-        values = np.sort(column.dropna().to_numpy(dtype=np.float64))
-        numbers = self.grid.numbers
-        reach = (numbers[-1] - numbers[0]) / 20 if len(numbers) else 0.0
-        inside = np.searchsorted(values, numbers + reach, side="right") - np.searchsorted(values, numbers - reach)
-        missing = [len(column) - len(values)] if self.grid.has_missing else []
-        return np.append(inside, missing) / max(len(column), 1)
-
-    @property
-    def lines(self) -> pd.DataFrame:
-        """Tidy individual curves of at most `MAX_LINES` rows."""
-        kept = sample_rows(len(self._rows), MAX_LINES, SEED)
-        n, g, k = len(kept), len(self.grid.values), len(self._subject.outputs)
-        return pd.DataFrame(
+def _table(subject: Subject, found: FeatureCurves) -> pd.DataFrame:
+    """Tidy curves, one row per output and value."""
+    grid, column = found.grid, subject.test.table[found.grid.feature]
+    counts = np.bincount(grid.nearest(column) + 1, minlength=len(grid.values) + 1)[1:]
+    support = _support(grid, column)
+    frames = [
+        pd.DataFrame(
             {
-                "row": np.repeat(self._rows.index.to_numpy()[kept], g * k),
-                "value": pd.Series([v for _ in range(n) for v in self.grid.values for _ in range(k)], dtype=object),
-                "output": np.tile(self._subject.outputs, n * g),
-                "ice": self._ice[kept].ravel(),
+                "feature": grid.feature,
+                "output": output,
+                "value": pd.Series(grid.values, dtype=object),
+                "pdp": found.mean[:, o],
+                "pdp_low": found.low[:, o],
+                "pdp_high": found.high[:, o],
+                "ale": found.local[:, o],
+                "heterogeneity": found.heterogeneity[:, o],
+                "rows": counts,
+                "support": support,
             }
         )
+        for o, output in enumerate(subject.outputs)
+    ]
+    return pd.concat(frames, ignore_index=True)
 
 
-def _surface(subject: Subject, rows: pd.DataFrame, params: EffectsParams, *, log_odds: bool) -> pd.DataFrame:
-    """Return the partial dependence of two features on a grid of both."""
-    assert params.feature is not None
-    assert params.other is not None
-    table, schema = subject.test.table, subject.test.schema
-    points = min(params.points, 15)
-    first = make_grid(table[params.feature], schema[params.feature], points)
-    second = make_grid(table[params.other], schema[params.other], points)
-    sample = rows.iloc[sample_rows(len(rows), 1_000, SEED)]
-    counts = pd.crosstab(first.nearest(table[params.feature]), second.nearest(table[params.other]))
+def _support(grid: Grid, column: pd.Series) -> Floats:
+    """Return the share of test rows within a twentieth of the range of each value; of each category its share."""
+    if not grid.ordered:
+        positions = grid.nearest(column)
+        return np.bincount(positions + 1, minlength=len(grid.values) + 1)[1:] / max(len(column), 1)
+    values = np.sort(column.dropna().to_numpy(dtype=np.float64))
+    numbers = grid.numbers
+    reach = (numbers[-1] - numbers[0]) / 20 if len(numbers) else 0.0
+    inside = np.searchsorted(values, numbers + reach, side="right") - np.searchsorted(values, numbers - reach)
+    missing = [len(column) - len(values)] if grid.has_missing else []
+    return np.append(inside, missing) / max(len(column), 1)
+
+
+def _lines(subject: Subject, found: FeatureCurves) -> pd.DataFrame:
+    """Tidy individual curves."""
+    n, g, k = found.lines.shape
+    return pd.DataFrame(
+        {
+            "row": np.repeat(subject.test.rows[found.drawn], g * k),
+            "value": pd.Series([v for _ in range(n) for v in found.grid.values for _ in range(k)], dtype=object),
+            "output": np.tile(subject.outputs, n * g),
+            "ice": found.lines.ravel(),
+        }
+    )
+
+
+def _surface_table(subject: Subject, first: Grid, second: Grid, mean: Floats) -> pd.DataFrame:
+    """Tidy partial dependence of two features on a grid of both."""
+    table = subject.test.table
+    counts = pd.crosstab(first.nearest(table[first.feature]), second.nearest(table[second.feature]))
     frames = []
     for j, y in enumerate(second.values):
-        report(j / len(second.values), f"Following {params.feature} and {params.other}")
-        mean = individual_curves(subject, with_value(sample, params.other, y), first, log_odds=log_odds).mean(axis=0)
+        cells = [counts[j].get(i, 0) if j in counts else 0 for i in range(len(first.values))]
         for o, output in enumerate(subject.outputs):
-            cells = [counts[j].get(i, 0) if j in counts else 0 for i in range(len(first.values))]
             frames.append(
                 pd.DataFrame(
                     {
-                        "feature": params.feature,
-                        "other": params.other,
+                        "feature": first.feature,
+                        "other": second.feature,
                         "output": output,
                         "x": pd.Series(first.values, dtype=object),
                         "y": pd.Series([y] * len(first.values), dtype=object),
-                        "pdp": mean[:, o],
+                        "pdp": mean[:, j, o],
                         "rows": cells,
                     }
                 )
@@ -308,7 +273,13 @@ def _surface(subject: Subject, rows: pd.DataFrame, params: EffectsParams, *, log
     return pd.concat(frames, ignore_index=True)
 
 
-def _unused(part: _Curves, n: int) -> Finding:
+def _ranked(found: list[FeatureCurves]) -> pd.DataFrame:
+    rows = [(c.grid.feature, float(np.ptp(c.mean, axis=0).max()), c.hidden) for c in found]
+    ranking = pd.DataFrame(rows, columns=["feature", "range", "interaction"])
+    return ranking.sort_values("range", ascending=False, ignore_index=True, kind="stable")
+
+
+def _unused(part: FeatureCurves, n: int) -> Finding:
     feature = part.grid.feature
     return Finding(
         kind="unused_feature",

@@ -1,18 +1,17 @@
-"""The process that parses a table: bytes in, plain Arrow out.
+"""The worker that parses a table: bytes in, plain Arrow out.
 
-It is run by `debuggers.data.reading` as ``python -m debuggers.data.parser IN OUT`` with two inherited file descriptors
-(the file, and an unnamed temporary file for the table) and a request as JSON on standard input; it replies with JSON on
-standard output. Bytes of strangers crash parsers and exhaust memory; here that ends this process and no other.
+It is started by `debuggers.data.reading`, jailed as far as the kernel allows, with open files: the table's, one for
+what comes of it as Arrow, and some to unpack into. Bytes of strangers crash parsers and exhaust memory; here that ends
+this process and no other.
 """
 
 from __future__ import annotations
 
-import json
 import mmap
 import os
-import resource
-import sys
+import socket
 import traceback
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -21,8 +20,11 @@ import pyarrow as pa
 from debuggers.data.options import Limits, ReadOptions, megabytes
 from debuggers.data.parsed import Parsed
 from debuggers.data.recognise import Bytes, Format, recognise
-from debuggers.data.unpack import unpack
+from debuggers.data.unpack import unpack, use_scratch
 from debuggers.errors import InputError, TooLarge, UnreadableTable
+from debuggers.sandbox import protocol
+
+_MAX_LOG = 4_000  # characters of a traceback
 
 
 def parse(data: Bytes, name: str, options: ReadOptions, limits: Limits) -> tuple[Parsed, dict[str, Any]]:
@@ -64,14 +66,6 @@ def parse(data: Bytes, name: str, options: ReadOptions, limits: Limits) -> tuple
     return parsed, about
 
 
-def _limit(limits: Limits) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # The table as Arrow may be a little larger than the text that it came from.
-    size = 2 * limits.unpacked + (1 << 20)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-
 def _answer(request: dict[str, Any], source: int, target: int) -> dict[str, Any]:
     name, limits = request["name"], Limits(**request["limits"])
     options = ReadOptions(**{**request["options"], "missing": tuple(request["options"]["missing"])})
@@ -86,22 +80,17 @@ def _answer(request: dict[str, Any], source: int, target: int) -> dict[str, Any]
         found = f"reading it needs more than {megabytes(limits.memory)} of memory"
         return {"error": "TooLarge", "fields": vars(TooLarge(name, megabytes(limits.unpacked), found))}
     except Exception as error:  # noqa: BLE001  # a parser may raise anything on hostile bytes: here it ends
-        traceback.print_exc()
         reason = f"it is damaged: {type(error).__name__}"
-        return {"error": "UnreadableTable", "fields": vars(UnreadableTable(name, reason))}
+        fields = vars(UnreadableTable(name, reason))
+        return {"error": "UnreadableTable", "fields": fields, "log": traceback.format_exc()[-_MAX_LOG:]}
     return {"about": about}
 
 
-def main() -> None:
-    """Serve one request and end."""
-    source, target = int(sys.argv[1]), int(sys.argv[2])
-    request = json.load(sys.stdin)
-    _limit(Limits(**request["limits"]))
-    json.dump(_answer(request, source, target), sys.stdout)
-    sys.stdout.flush()
+def serve(connection: socket.socket, files: Sequence[int]) -> None:
+    """Serve one request."""
+    source, target, *scratch = files
+    use_scratch(os.fdopen(file, "w+b") for file in scratch)
+    request, _ = protocol.receive(connection)
+    protocol.send(connection, _answer(request, source, target))
     # What was read is still mapped and held by other objects; the end of the process frees it at once.
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main()

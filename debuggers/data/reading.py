@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import math
 import mmap
-import os
+import socket
 import stat
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,13 +17,20 @@ from typing import IO, Any
 import pandas as pd
 import pyarrow as pa
 
+from debuggers.data import unpack
 from debuggers.data.options import Limits, ReadOptions, megabytes
 from debuggers.data.schema import Kind, Schema, apply_schema, infer_schema
 from debuggers.errors import EmptyTable, InputError, TooLarge, UnknownPart, UnreadableTable, listed, quoted
+from debuggers.sandbox import jail, process, protocol
 
 _log = logging.getLogger(__name__)
-_ROOT = Path(__file__).parents[2]
-_MAX_REPLY = 16 << 20
+# What a parser needs, imported once: by name, since this process has no use for some of it.
+_MODULES = (
+    "numpy", "pyarrow", "pandas", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet", "pyarrow.feather", "openpyxl",
+    "charset_normalizer", "debuggers.data.text", "debuggers.data.columnar", "debuggers.data.excel",
+    "debuggers.data.parser",
+)  # fmt: skip
+_WITHOUT = ("sklearn", "matplotlib", "plotly", "graphviz")
 _ERRORS: dict[str, type[InputError]] = {
     kind.__name__: kind for kind in (EmptyTable, TooLarge, UnknownPart, UnreadableTable)
 }
@@ -160,25 +165,17 @@ def _check_size(size: int, name: str, limits: Limits) -> None:
 
 
 def _parse(file: IO[bytes], output: IO[bytes], name: str, options: ReadOptions, limits: Limits) -> dict[str, Any]:
-    """Run the parser and return what it says about the table that it wrote to `output`."""
-    request = json.dumps({"name": name, "options": asdict(options), "limits": asdict(limits)})
-    descriptors = (file.fileno(), output.fileno())
-    with tempfile.TemporaryFile() as reply, tempfile.TemporaryFile() as log:
-        try:
-            ended = subprocess.run(  # noqa: S603  # our own module, and no shell
-                [sys.executable, "-s", "-m", "debuggers.data.parser", *map(str, descriptors)],
-                input=request.encode(),
-                stdout=reply,
-                stderr=log,
-                pass_fds=descriptors,
-                timeout=limits.seconds,
-                cwd=_ROOT,
-                env=_environment(),
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise TooLarge(name, f"{limits.seconds:g} s", "reading it takes longer") from error
-        answer = _reply(reply, log, ended.returncode, name)
+    """Have a worker parse the file, and return what it says about the table that it wrote to `output`."""
+    request = {"name": name, "options": asdict(options), "limits": asdict(limits)}
+    try:
+        answer = _asked(request, [file, output], limits)
+    except TimeoutError as error:
+        raise TooLarge(name, f"{limits.seconds:g} s", "reading it takes longer") from error
+    except (EOFError, OSError, protocol.ProtocolError) as error:
+        reason = "the process that read it ended without an answer: it is damaged or needs more memory"
+        raise UnreadableTable(name, reason) from error
+    if "log" in answer:
+        _log.warning("The parser of %s said: %s", quoted(name), answer["log"])
     if "error" in answer:
         fields = {key: tuple(v) if isinstance(v, list) else v for key, v in answer["fields"].items()}
         raise _ERRORS[answer["error"]](**fields)
@@ -186,25 +183,20 @@ def _parse(file: IO[bytes], output: IO[bytes], name: str, options: ReadOptions, 
     return about
 
 
-def _environment() -> dict[str, str]:
-    kept = {key: os.environ[key] for key in ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV") if key in os.environ}
-    # Arrow's own allocators reserve address space by the gigabyte, which the limit on it would count.
-    return {**kept, "LC_ALL": "C.UTF-8", "ARROW_DEFAULT_MEMORY_POOL": "system"}
-
-
-def _reply(reply: IO[bytes], log: IO[bytes], status: int, name: str) -> dict[str, Any]:
-    log.seek(0)
-    said = log.read(_MAX_REPLY).decode("utf-8", "replace")
-    if said:
-        _log.warning("The parser of %s said: %s", quoted(name), said[-4_000:])
-    reply.seek(0)
-    try:
-        answer = json.loads(reply.read(_MAX_REPLY))
-    except ValueError as error:
-        reason = f"the process that read it ended with status {status}: it is damaged or needs more memory"
-        raise UnreadableTable(name, reason) from error
-    assert isinstance(answer, dict)
-    return answer
+def _asked(request: dict[str, Any], files: list[IO[bytes]], limits: Limits) -> protocol.Header:
+    """Return the answer of a worker of its own."""
+    # The table as Arrow may be a little larger than the text that it came from.
+    bounds = jail.Bounds(limits.memory, process.cores() * math.ceil(limits.seconds), 2 * limits.unpacked + (1 << 20))
+    how = process.Start("native", _MODULES, _WITHOUT, bounds, required=False, entry="debuggers.data.parser")
+    until = protocol.Deadline(limits.seconds)
+    with ExitStack() as stack:
+        files += [stack.enter_context(tempfile.TemporaryFile()) for _ in range(unpack.SCRATCH)]
+        ours, theirs = map(stack.enter_context, socket.socketpair())
+        parser = process.start(how, theirs, until, [file.fileno() for file in files])
+        theirs.close()
+        stack.callback(parser.kill)
+        protocol.send(ours, request, until=until)
+        return protocol.receive_header(ours, until)[0]
 
 
 def _arrow(output: IO[bytes], name: str) -> pa.Table:

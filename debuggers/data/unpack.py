@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import IO
 
 import pyarrow as pa
 
@@ -19,9 +20,18 @@ from debuggers.errors import EmptyTable, TooLarge, UnknownPart, UnreadableTable,
 
 _CHUNK = 1 << 20
 _MAX_LAYERS = 2
+SCRATCH = _MAX_LAYERS + 2  # files to unpack into: the layers, what is below the last, and a text in UTF-8
 _MAX_MEMBERS = 10_000
 
 _DAMAGED = (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
+
+
+_scratch: list[IO[bytes]] = []
+
+
+def use_scratch(files: Iterable[IO[bytes]]) -> None:
+    """Unpack into these empty files: in the jail none can be opened."""
+    _scratch.extend(files)
 
 
 @dataclass(frozen=True)
@@ -148,7 +158,7 @@ def _is_candidate(info: zipfile.ZipInfo) -> bool:
 def _spill(chunks: Iterable[bytes], name: str, limits: Limits) -> Bytes:
     """Write chunks to an unnamed temporary file, stop at the limit, and map what is there."""
     size = 0
-    with tempfile.TemporaryFile() as file:
+    with _scratch.pop() if _scratch else tempfile.TemporaryFile() as file:
         for chunk in chunks:
             size += len(chunk)
             if size > limits.unpacked:

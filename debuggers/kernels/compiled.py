@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+import platformdirs
 from numba import njit
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -35,8 +35,10 @@ def _keep_in_own_folder() -> None:
     here = Path(__file__).parent
     content = b"".join(path.read_bytes() for path in sorted(here.glob("*.py")))
     name = f"faultline-kernels-{hashlib.sha256(content).hexdigest()[:16]}"
-    writable = os.access(here, os.W_OK)
-    home = here / "__pycache__" if writable else Path(tempfile.gettempdir()) / f"numba-{os.getuid()}"
+    if os.access(here, os.W_OK):
+        home = here / "__pycache__"
+    else:  # a folder of this user's own: compiled code that others can write would be theirs to run
+        home = Path(os.environ.get("FAULTLINE_HOME") or platformdirs.user_cache_path("faultline", appauthor=False))
     numba.config.CACHE_DIR = str(home / name)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ class CatBoostModel:
             raise Refused("it predicts several labels per row")
         self._names = tuple(model.feature_names_)
         self._categorical = frozenset(model.get_cat_feature_indices())
-        self._threads = len(os.sched_getaffinity(0))
+        self._threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
         self._outputs = _outputs(model)
         self._task = task or _task(self._loss, self._outputs)
         outputs.check_task(self._task, self._outputs)
@@ -71,6 +72,20 @@ class CatBoostModel:
             return outputs.from_margins(self._run(batch, "RawFormulaVal"))
         p = outputs.flat(self._run(batch, "Probability"))
         return np.asarray(p / p.sum(axis=1, keepdims=True)) if self._loss == "MultiClassOneVsAll" else p
+
+    def structure(self, kind: str) -> Mapping[str, columns.Array]:
+        """Return the trees."""
+        from debuggers.models import tree_wire
+
+        return tree_wire.booster_arrays(self._model, kind, self._task)
+
+    def encoded(self, batch: pa.RecordBatch) -> Floats:
+        """Return the rows as numbers; trees that test categories are not handed over, so those are left missing."""
+        every = enumerate(columns.named(batch))
+        parts = [
+            np.full(batch.num_rows, np.nan) if i in self._categorical else columns.numbers(c, n) for i, (n, c) in every
+        ]
+        return np.stack([np.asarray(part, dtype=np.float64) for part in parts], axis=1)
 
     def _run(self, batch: pa.RecordBatch, kind: str) -> Any:
         few = batch.num_rows < FEW_ROWS

@@ -88,15 +88,16 @@ def codes(column: pa.Array, categories: Sequence[object]) -> tuple[Array, list[o
     A number equals its text, so a table in which a category "1" was read as 1 still fits.
     """
     encoded = _encoded(column)
-    position = {_key(category): float(i) for i, category in enumerate(categories)}
+    position = {key(category): float(i) for i, category in enumerate(categories)}
     distinct, used = values(encoded.dictionary), _indices(encoded)
-    lookup = np.array([*(position.get(_key(value), np.nan) for value in distinct), np.nan])
+    lookup = np.array([*(position.get(key(value), np.nan) for value in distinct), np.nan])
     present = (distinct[i] for i in np.unique(used[used >= 0]))  # a dictionary may hold more than these rows do
-    unknown = [value for value in present if value is not None and _key(value) not in position]
+    unknown = [value for value in present if value is not None and key(value) not in position]
     return np.asarray(lookup[used]), unknown
 
 
-def _key(value: object) -> str:
+def key(value: object) -> str:
+    """Return what tells a category or label from others: its text, where a whole number has no point."""
     return str(_whole(value))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from debuggers.labels import label_text
+from debuggers.models.composition import ComposedTrees, compose
 from debuggers.models.model import Floats, Signature
 from debuggers.task import Task
 
@@ -51,5 +52,16 @@ class EstimatorModel:
         """Predict rows as `Model.predict` says."""
         if self.signature.task is Task.REGRESSION:
             return np.asarray(self._estimator.predict(X), dtype=np.float64)
-        function = self._estimator.decision_function if raw else self._estimator.predict_proba
+        has_margin = raw and hasattr(self._estimator, "decision_function")
+        function = self._estimator.decision_function if has_margin else self._estimator.predict_proba
         return np.asarray(function(X), dtype=np.float64)
+
+    def composed_trees(self) -> ComposedTrees:
+        """Return the estimator's trees and how rows reach them.
+
+        Raises
+        ------
+        UnreadableTrees
+            They cannot be had, with the reason.
+        """
+        return compose(self._estimator)

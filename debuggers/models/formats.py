@@ -12,7 +12,7 @@ from debuggers.models import pickles
 
 
 class Format(StrEnum):
-    """The data formats that are read; the value is the key of the adapter."""
+    """The formats that are read; the value is the key of the adapter."""
 
     ONNX = "onnx"
     SKOPS = "skops"
@@ -20,6 +20,7 @@ class Format(StrEnum):
     XGBOOST_UBJ = "xgboost-ubj"
     LIGHTGBM = "lightgbm"
     CATBOOST = "catboost"
+    PICKLE = "pickle"
 
     @property
     def label(self) -> str:
@@ -28,7 +29,9 @@ class Format(StrEnum):
 
     @property
     def tier(self) -> int:
-        """1 for formats whose readers survive damaged files, 2 for those whose readers crash on them."""
+        """1: readers of this format survive damaged files, 2: they crash on them, 3: a file is a program."""
+        if self is Format.PICKLE:
+            return 3
         return 1 if self in (Format.ONNX, Format.SKOPS, Format.XGBOOST_JSON) else 2
 
 
@@ -39,6 +42,7 @@ _LABELS = {
     Format.XGBOOST_UBJ: "XGBoost UBJ",
     Format.LIGHTGBM: "LightGBM text",
     Format.CATBOOST: "CatBoost cbm",
+    Format.PICKLE: "pickle",
 }
 
 # Tags of the fields of ONNX's ModelProto that may follow ir_version.
@@ -58,10 +62,9 @@ def recognise(data: bytes, name: str) -> Format:
 
     Raises
     ------
-    PickledModel
-        A pickle, plain, compressed or in a zip.
     UnreadableModel
-        XGBoost's binary format, which the library itself no longer reads, or a zip that is cut off.
+        XGBoost's binary format, which the library itself no longer reads, an archive of pickles as torch writes it, or
+        a zip that is cut off.
     UnknownModelFormat
         Anything else.
 
@@ -74,7 +77,12 @@ def recognise(data: bytes, name: str) -> Format:
     if found:
         return found
     if pickles.is_pickle(data):
-        raise errors.PickledModel(name)
+        return Format.PICKLE
+    if pickles.holds_pickles(data):
+        reason = (
+            "it is a pickle inside of an archive of arrays, as PyTorch and NumPy write it; export the model as ONNX"
+        )
+        raise errors.UnreadableModel(name, Format.PICKLE.label, reason)
     if _OLD_XGBOOST.search(data[:4096]):
         reason = "the binary format, which XGBoost dropped; load it there in version 3.0 or older and save it as JSON"
         raise errors.UnreadableModel(name, "XGBoost", reason)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-BLOCK_ROWS = 16_384
+BLOCK_ROWS = 32_768
 BLOCK_CELLS = 4_000_000
 
 
@@ -22,10 +22,11 @@ def blocks(X: pd.DataFrame) -> Iterator[pa.RecordBatch]:
     """
     step = max(1, min(BLOCK_ROWS, BLOCK_CELLS // max(1, X.shape[1])))
     for start in range(0, len(X), step):
-        yield _batch(X if step >= len(X) else X.iloc[start : start + step])
+        yield batch(X if step >= len(X) else X.iloc[start : start + step])
 
 
-def _batch(X: pd.DataFrame) -> pa.RecordBatch:
+def batch(X: pd.DataFrame) -> pa.RecordBatch:
+    """Return all rows of a data frame as one batch."""
     names = [str(name) for name in X.columns]
     kinds = set(X.dtypes)
     if len(kinds) == 1 and _is_plain(kinds.pop()):

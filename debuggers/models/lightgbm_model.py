@@ -6,6 +6,7 @@ The file numbers its classes 0 to k - 1 and holds no other names for them.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ class LightGBMModel:
         self._names = tuple(booster.feature_name())
         self._lists: list[list[object]] = booster.pandas_categorical or []
         self._categorical = _categorical(header)
-        self._threads = len(os.sched_getaffinity(0))
+        self._threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
 
     def describe(self) -> Description:
         """Return what the file says about itself."""
@@ -64,7 +65,7 @@ class LightGBMModel:
 
     def predict(self, batch: pa.RecordBatch, *, raw: bool) -> Floats:
         """Return probabilities, numbers or raw scores; one-vs-all probabilities are divided by their sum."""
-        X = self._matrix(batch)
+        X = self.inputs(batch)
         if raw or self._task is None:
             return outputs.flat(self._run(X, raw=raw))
         if self._task is Task.REGRESSION:
@@ -89,7 +90,18 @@ class LightGBMModel:
         fits = len(self._lists) == len(self._categorical)
         return dict(zip(self._categorical, self._lists, strict=True)) if fits else {}
 
-    def _matrix(self, batch: pa.RecordBatch) -> columns.Array:
+    def structure(self, kind: str) -> Mapping[str, columns.Array]:
+        """Return the trees."""
+        from debuggers.models import tree_wire
+
+        return tree_wire.booster_arrays(self._booster, kind, self._task)
+
+    def encoded(self, batch: pa.RecordBatch) -> Floats:
+        """Return the rows as numbers, categories as codes."""
+        return np.asarray(self.inputs(batch), dtype=np.float64)
+
+    def inputs(self, batch: pa.RecordBatch) -> columns.Array:
+        """Return the rows as the booster takes them, categories as codes."""
         if not self._lists:
             return columns.matrix(batch)
         known = self._known() or self._by_type(batch)

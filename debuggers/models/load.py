@@ -8,22 +8,35 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from debuggers import errors
-from debuggers.models import formats, frames
+from debuggers.models import formats, frames, tree_wire
+from debuggers.models.answers import check_answer, fitting_columns
+from debuggers.models.composition import ComposedTrees, Table
 from debuggers.models.model import Floats, Signature
-from debuggers.sandbox.client import Limits, Worker
+from debuggers.models.trees import UnreadableTrees
+from debuggers.sandbox import trust
+from debuggers.sandbox.client import Limits, Request, Worker
+from debuggers.sandbox.connection import stream
 from debuggers.task import Task
 
 T = TypeVar("T")
 
-TOLERANCE = 1e-6  # beyond [0, 1], of a probability
-SUM_TOLERANCE = 1e-3  # of a row's sum: single precision with many classes
+MAX_NAMES = 100_000  # features, or classes
+MAX_TEXT = 10_000  # characters of one
 
 
 def load_model(
-    source: bytes | Path, name: str | None = None, *, task: Task | None = None, limits: Limits | None = None
+    source: bytes | Path,
+    name: str | None = None,
+    *,
+    task: Task | None = None,
+    limits: Limits | None = None,
+    consent: bool = False,
+    owner: str = "",
 ) -> JailedModel:
     """Load a model file into a worker process of its own.
 
@@ -37,12 +50,21 @@ def load_model(
         What the model predicts, where the file does not say or says it wrong. An output that the file does not call a
         probability is taken for log-odds (binary) or for one score per class (multiclass).
     limits : Limits, optional
-        Time limits of the worker.
+        What the worker may take.
+    consent : bool
+        Whether a person has said that this file may run, if it turns out to be a program: a pickle, or a skops file
+        with types beyond the allow-list.
+    owner : str
+        Whose model it is: the quotas of workers and calls count by owner.
 
     Raises
     ------
+    ConsentNeeded
+        The file is a program, and there is no consent.
+    ProgramsForbidden, NoJail
+        The file is a program, and this server takes none, or cannot jail it.
     InputError
-        The file is no model, a pickle, damaged, contains untrusted types, or does not fit `task`.
+        The file is no model, damaged, made with other versions, or does not fit `task`; or there is no room for it.
 
     Examples
     --------
@@ -55,10 +77,29 @@ def load_model(
     data = source.read_bytes() if isinstance(source, Path) else source
     shown = name or (source.name if isinstance(source, Path) else "model")
     found = formats.recognise(data, shown)
-    options = {"task": task and task.value}
-    worker = Worker(shown, found.value, found.label, data, options=options, limits=limits or Limits())
-    signature = _signature(worker.load(), found, shown)
-    return JailedModel(shown, signature, hashlib.sha256(data).hexdigest(), worker)
+    limits = limits or Limits()
+
+    def loaded(*, program: bool) -> JailedModel:
+        required = program and trust.permit(shown)
+        options = {"task": task and task.value, "consent": program}
+        worker = Worker(
+            shown, found.value, found.label, data, options=options, limits=limits, required=required, owner=owner
+        )
+        signature = _signature(worker.load(), found.label, 3 if program else found.tier, shown)
+        return JailedModel(shown, signature, hashlib.sha256(data).hexdigest(), worker)
+
+    if found is formats.Format.PICKLE:
+        if not consent:
+            trust.refuse_if_off(shown)
+            raise errors.PickledModel(shown)
+        return loaded(program=True)
+    try:
+        return loaded(program=False)
+    except errors.UntrustedTypes:
+        trust.refuse_if_off(shown)
+        if not consent:
+            raise
+        return loaded(program=True)
 
 
 class JailedModel:
@@ -66,6 +107,7 @@ class JailedModel:
 
     def __init__(self, name: str, signature: Signature, fingerprint: str, worker: Worker) -> None:
         self._name, self._signature, self._fingerprint, self._worker = name, signature, fingerprint, worker
+        self._trees: ComposedTrees | None = None
 
     @property
     def name(self) -> str:
@@ -96,67 +138,107 @@ class JailedModel:
 
         Parameters and errors are those of `Model.predict`. Without a task, the file's own output is returned.
         """
-        X = self._fitting(X)
+        X = fitting_columns(X, self._name, self._signature)
         if len(X) == 0:
             return np.empty((0, len(self._signature.classes)) if self._signature.classes and not raw else 0)
         values = self._worker.predict(frames.blocks(X), len(X), raw=raw)
-        return self._checked(values, probabilities=not raw and bool(self._task and self._task.is_classification))
+        probabilities = not raw and bool(self._task and self._task.is_classification)
+        return check_answer(values, self._name, self._signature, probabilities=probabilities)
+
+    def structure(self, kind: str) -> dict[str, npt.NDArray[Any]]:
+        """Return what the model is made of, as arrays of numbers and of text.
+
+        Parameters
+        ----------
+        kind : {"trees", "coefficients", "layers"}
+
+        Returns
+        -------
+        dict of str to ndarray
+            Types, shapes and lengths are checked; the values are a stranger's, so check indices before using them.
+
+        Raises
+        ------
+        Unavailable
+            The model has none of this kind, with the reason.
+        InputError
+            The model raised, died or took too long.
+        """
+        return self._worker.arrays("structure", {"kind": kind})[1]
+
+    def composed_trees(self) -> ComposedTrees:
+        """Return the model's trees, checked, and how rows reach them; asked for once.
+
+        Raises
+        ------
+        UnreadableTrees
+            They cannot be had, with the reason.
+        InputError
+            The model raised, died or took too long.
+        """
+        if self._trees is None:
+            try:
+                self._trees = tree_wire.received(self.structure("trees"), self._encoded)
+            except errors.Unavailable as error:
+                raise UnreadableTrees(error.reason) from error
+        return self._trees
+
+    def _encoded(self, X: Table) -> Floats:
+        """Return rows as the trees take them: numbers as they are, everything else by asking the worker."""
+        assert self._trees is not None
+        found, width = self._trees, self._trees.trees.n_inputs
+        table = fitting_columns(pd.DataFrame(X), self._name, self._signature)
+        if found.is_plain and not found.trees.categorical.any() and _are_numbers(table):
+            return table.to_numpy(np.float64)
+        parts = [self._worker.arrays("encode", {}, [stream(b)])[1].get("values") for b in frames.blocks(table)]
+        values = [np.zeros((0, 0)) if part is None or part.ndim != 2 else part for part in parts]
+        shapes_fit = all(v.shape[1] == width for v in values) and sum(map(len, values)) == len(table)
+        if not shapes_fit:
+            raise errors.BadModelOutput(self._name, "its preprocessing gives arrays of the wrong shape")
+        return np.concatenate([np.zeros((0, width)), *values])
+
+    def refit(self, X: pd.DataFrame, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> JailedModel:
+        """Return this model fitted anew on other rows, in a jailed process of its own; this one stays as it is.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n, n_features)
+        y : array-like of shape (n,)
+            Labels, equal as text to the model's own, or numbers.
+        sample_weight : array-like of shape (n,), optional
+
+        Raises
+        ------
+        Unavailable
+            The file holds no estimator that can be fitted, or not on these rows.
+        InputError
+            Fitting raised, died or took too long.
+        """
+        X = fitting_columns(X, self._name, self._signature)
+        arrays = frames.batch(X).columns
+        arrays += [pa.array(np.asarray(y), from_pandas=True)]
+        if sample_weight is not None:
+            arrays += [pa.array(np.asarray(sample_weight, np.float64))]
+        # By position: the columns may have any names, also twice.
+        data = stream(pa.RecordBatch.from_arrays(arrays, [*map(str, X.columns), "y", "weight"][: len(arrays)]))
+        then = Request("refit", {"weighted": sample_weight is not None}, [data], self._worker.limits.refit)
+        worker = self._worker.but(then)
+        about = self._signature
+        signature = _signature(worker.load(), about.format, about.tier, self._name)
+        fingerprint = hashlib.sha256(self._fingerprint.encode() + data).hexdigest()
+        return JailedModel(f"{self._name} (refitted)", signature, fingerprint, worker)
 
     @property
     def _task(self) -> Task | None:
         return self._signature.task
 
-    def _fitting(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return the model's columns in its order."""
-        expected = self._signature.features
-        if expected is None:
-            width = self._signature.n_features
-            if width is not None and X.shape[1] != width:
-                raise errors.FeatureCountMismatch(self._name, width, tuple(str(c) for c in X.columns))
-            return X
-        if list(X.columns) == list(expected):
-            return X
-        counts = X.columns.value_counts()
-        missing = tuple(name for name in expected if counts.get(name, 0) != 1)
-        if missing:
-            raise errors.FeatureMismatch(missing, tuple(str(c) for c in X.columns if c not in expected))
-        return X[list(expected)]
 
-    def _checked(self, values: Floats, *, probabilities: bool) -> Floats:
-        bad = int(np.count_nonzero(~np.isfinite(values)))
-        if bad:
-            reason = f"{bad:,} of {values.size:,} values are not finite"
-            raise errors.BadModelOutput(self._name, reason, "look for missing or infinite values in its features")
-        if not probabilities:
-            if not self._is_raw_shape(values):
-                raise errors.BadModelOutput(self._name, f"it gives {values.shape[1]} numbers per row instead of one")
-            return values
-        classes = self._signature.classes
-        if values.ndim != 2 or (classes and values.shape[1] != len(classes)):
-            wanted = f"{len(classes)} probabilities" if classes else "a probability for each class"
-            raise errors.BadModelOutput(self._name, f"expected {wanted} per row, got an array of shape {values.shape}")
-        return self._clipped(values)
-
-    def _is_raw_shape(self, values: Floats) -> bool:
-        return values.ndim == 1 or self._task is not Task.REGRESSION
-
-    def _clipped(self, p: Floats) -> Floats:
-        low, high = float(p.min()), float(p.max())
-        if low < -TOLERANCE or high > 1 + TOLERANCE:
-            raise errors.BadModelOutput(self._name, f"its probabilities range from {low:.3g} to {high:.3g}")
-        sums = p.sum(axis=1)
-        worst = float(sums[np.abs(sums - 1).argmax()])
-        if abs(worst - 1) > SUM_TOLERANCE:
-            raise errors.BadModelOutput(self._name, f"the probabilities of a row sum to {worst:.3g} instead of 1")
-        return np.clip(p, 0.0, 1.0, out=p) if low < 0 or high > 1 else p
-
-
-def _signature(found: dict[str, Any], format: formats.Format, name: str) -> Signature:  # noqa: A002 -- the field's word
+def _signature(found: dict[str, Any], label: str, tier: int, name: str) -> Signature:
     """Return the signature that a worker sent, each field checked."""
     try:
         return Signature(
-            format=format.label,
-            tier=format.tier,
+            format=label,
+            tier=tier,
             task=_optional(Task, found["task"]),
             classes=_optional(_names, found["classes"]),
             features=_optional(_names, found["features"]),
@@ -164,9 +246,10 @@ def _signature(found: dict[str, Any], format: formats.Format, name: str) -> Sign
             categories={_text(k): tuple(map(_value, v)) for k, v in found["categories"].items()},
             categorical=_names(found["categorical"]),
             handles_missing=_optional(_flag, found["handles_missing"]),
+            notes=_names(found.get("notes", [])),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise errors.UnreadableModel(name, format.label, "its process gave no readable signature") from error
+        raise errors.UnreadableModel(name, label, "its process gave no readable signature") from error
 
 
 def _optional(check: Callable[[Any], T], value: object) -> T | None:
@@ -174,13 +257,13 @@ def _optional(check: Callable[[Any], T], value: object) -> T | None:
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
         raise TypeError
     return value
 
 
 def _names(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list):
+    if not isinstance(value, list) or len(value) > MAX_NAMES:
         raise TypeError
     return tuple(map(_text, value))
 
@@ -200,4 +283,8 @@ def _flag(value: object) -> bool:
 def _value(value: object) -> object:
     if not isinstance(value, str | int | float | bool | None):
         raise TypeError
-    return value
+    return _text(value) if isinstance(value, str) else value
+
+
+def _are_numbers(table: pd.DataFrame) -> bool:
+    return all(isinstance(dtype, np.dtype) and dtype.kind in "iufb" for dtype in table.dtypes)

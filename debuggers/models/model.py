@@ -37,6 +37,8 @@ class Signature:
         Features that the model treats as categories (their values may be unknown).
     handles_missing : bool or None
         Whether missing values may be passed.
+    notes : tuple of str
+        What a person should know before trusting it, such as a difference of versions.
     """
 
     format: str
@@ -48,6 +50,7 @@ class Signature:
     categories: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     categorical: tuple[str, ...] = ()
     handles_missing: bool | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Model(Protocol):

@@ -7,6 +7,7 @@ Sigmoid or Softmax makes probabilities, and of anything else a person has to say
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,12 +39,12 @@ def load(data: bytes, task: Task | None) -> OnnxModel:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = len(os.sched_getaffinity(0))
+    options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    return OnnxModel(session, onnx_graph.read(data), task)
+    return OnnxModel(session, onnx_graph.read(data), task, data)
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ class _Input:
 class OnnxModel:
     """A session, its inputs as groups of columns, and the output that holds the answer."""
 
-    def __init__(self, session: Any, graph: onnx_graph.Graph, task: Task | None) -> None:
+    def __init__(self, session: Any, graph: onnx_graph.Graph, task: Task | None, data: bytes = b"") -> None:
+        self._data = data
         self._session = session
         self._graph = graph
         self._inputs = [_input(i) for i in session.get_inputs()]
@@ -105,6 +107,17 @@ class OnnxModel:
         if not self._gives_probabilities():
             return outputs.from_margins(values)
         return outputs.both_classes(values) if values.ndim == 1 else values
+
+    def structure(self, kind: str) -> Mapping[str, columns.Array]:
+        """Return the trees."""
+        from debuggers.models import tree_wire
+
+        # What the graph itself makes probabilities of is left as it is.
+        return tree_wire.booster_arrays(self._data, kind, None if self._gives_probabilities() else self._task)
+
+    def encoded(self, batch: pa.RecordBatch) -> Floats:
+        """Return the rows as the graph takes them."""
+        return np.asarray(columns.matrix(batch), dtype=np.float64)
 
     def _declared(self) -> Task | None:
         """Return the task, where the graph leaves no doubt."""

@@ -11,13 +11,14 @@ import zipfile
 import zlib
 
 PEEK = 1 << 16  # bytes that are looked at, also after unpacking
+_ZIP = b"PK\x03\x04"
 _LZ4 = b"\x04\x22\x4d\x18"  # joblib writes it, no model format that we read does
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
 _CALLS = frozenset(("REDUCE", "BUILD", "OBJ", "NEWOBJ", "NEWOBJ_EX", "INST"))
 
 
 def is_pickle(data: bytes) -> bool:
-    r"""Return whether `data` is a pickle: plain, packed by joblib, or inside a zip as torch writes it.
+    r"""Return whether `data` is a pickle, plain or packed as joblib does.
 
     Examples
     --------
@@ -29,10 +30,17 @@ def is_pickle(data: bytes) -> bool:
     """
     if data.startswith(_LZ4):
         return True
-    if data.startswith(b"PK\x03\x04"):
-        return _zip_of_pickles(data)
-    head = _unpacked(data)
-    return _opens_as_pickle(head) or _object_array(head)
+    return not data.startswith(_ZIP) and _opens_as_pickle(_unpacked(data))
+
+
+def is_packed(data: bytes) -> bool:
+    """Return whether a pickle is compressed."""
+    return data.startswith(_LZ4) or _unpacked(data) != data[:PEEK]
+
+
+def holds_pickles(data: bytes) -> bool:
+    """Return whether this is a zip of pickles, as torch writes it, or a NumPy file of pickled objects."""
+    return _zip_of_pickles(data) if data.startswith(_ZIP) else _object_array(_unpacked(data))
 
 
 def _unpacked(data: bytes) -> bytes:

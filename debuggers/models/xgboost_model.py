@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ class XGBoostModel:
         outputs.check_task(self._task, self._outputs)
         self._types: list[str] = booster.feature_types or []
         self._categories = _categories(booster) if "c" in self._types else {}
-        self._threads = len(os.sched_getaffinity(0))
+        self._threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
 
     def describe(self) -> Description:
         """Return what the file says about itself."""
@@ -66,7 +67,7 @@ class XGBoostModel:
 
     def predict(self, batch: pa.RecordBatch, *, raw: bool) -> Floats:
         """Return probabilities, numbers or margins."""
-        X = self._matrix(batch)
+        X = self.inputs(batch)
         if raw:
             return outputs.flat(self._run(X, margin=True))
         if self._task is Task.REGRESSION:
@@ -89,7 +90,18 @@ class XGBoostModel:
         kind = "margin" if margin else "value"
         return self._booster.inplace_predict(X, predict_type=kind, validate_features=False)
 
-    def _matrix(self, batch: pa.RecordBatch) -> columns.Array:
+    def structure(self, kind: str) -> Mapping[str, columns.Array]:
+        """Return the trees."""
+        from debuggers.models import tree_wire
+
+        return tree_wire.booster_arrays(self._booster, kind, self._task)
+
+    def encoded(self, batch: pa.RecordBatch) -> Floats:
+        """Return the rows as numbers, categories as codes."""
+        return np.asarray(self.inputs(batch), dtype=np.float64)
+
+    def inputs(self, batch: pa.RecordBatch) -> columns.Array:
+        """Return the rows as the booster takes them, categories as codes."""
         if "c" not in self._types:
             return columns.matrix(batch, np.float32)
         X = np.empty((batch.num_rows, batch.num_columns), np.float32)

@@ -1,19 +1,13 @@
-"""The app's side of a worker: start it, ask it within a time limit, end it, start it again after it died."""
+"""The app's side of a worker: start it, ask it within limits, end it, start it again after it died."""
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
-import socket
-import subprocess
-import sys
 import threading
-import weakref
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,17 +15,26 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from debuggers import errors
-from debuggers.sandbox import protocol
+from debuggers.models.adapter import libraries
+from debuggers.sandbox import arrays, jail, process, protocol, quotas
+from debuggers.sandbox.connection import Connection
+from debuggers.sandbox.protocol import Deadline, Header
 
 Floats = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
 
 MAX_OUTPUTS = 10_000  # columns of an answer
-PASSED_ON = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
+_PLAIN_ERRORS = {"raised": errors.ModelRaised, "unavailable": errors.Unavailable, "jail": errors.NoJail}
+
+
+def _worker_memory() -> int:
+    text = os.environ.get("FAULTLINE_WORKER_MEMORY_MB", "").strip()
+    return quotas.positive("FAULTLINE_WORKER_MEMORY_MB", text) << 20 if text else quotas.machine_memory() * 3 // 4
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How long a worker may take.
+    """What one worker may take.
 
     Parameters
     ----------
@@ -39,10 +42,42 @@ class Limits:
         Seconds to start and load the model.
     predict : float
         Seconds for one block of rows.
+    refit : float
+        Seconds to fit the model anew.
+    memory : int
+        Bytes of data; by default three quarters of the machine's, or ``FAULTLINE_WORKER_MEMORY_MB``.
+    cpu : int
+        Seconds of processor time of one process. A worker that used half of it is replaced between two calls.
     """
 
     load: float = 120.0
     predict: float = 60.0
+    refit: float = 300.0
+    memory: int = field(default_factory=_worker_memory)
+    cpu: int = 3600
+
+
+@dataclass(frozen=True)
+class Request:
+    """An operation, what it needs to know as JSON, and the bytes that it works on."""
+
+    op: str
+    options: Mapping[str, Any]
+    payload: Sequence[protocol.Bytes] = ()
+    seconds: float | None = None
+
+
+def warm(formats: Iterable[str]) -> None:
+    """Have the libraries of these formats imported, so that the first models need not wait for them; takes seconds.
+
+    Parameters
+    ----------
+    formats : iterable of str
+        Values of `debuggers.models.formats.Format`.
+    """
+    for name in formats:
+        family, modules, without = libraries(name, b"")
+        process.warm(process.Start(family, modules, without, jail.Bounds(0, 0), required=False))
 
 
 class Worker:
@@ -61,6 +96,12 @@ class Worker:
         The model file.
     options : mapping
         What the adapter needs to know besides, as JSON.
+    required : bool
+        Whether it must not run without the whole jail.
+    owner : str
+        Whose it is, for the quotas.
+    then : Request, optional
+        What to do with the loaded model before anything else is asked.
     """
 
     def __init__(
@@ -72,33 +113,68 @@ class Worker:
         *,
         options: Mapping[str, Any],
         limits: Limits,
+        required: bool = False,
+        owner: str = "",
+        then: Request | None = None,
     ) -> None:
-        self._name, self._title, self._data, self._limits = name, title, data, limits
-        self._request = {"format": format, "options": dict(options)}
+        self.name, self.format, self.title, self.data = name, format, title, data
+        self.options, self.limits, self.required, self.owner, self.then = dict(options), limits, required, owner, then
+        self.last_used = time.monotonic()
+        family, modules, without = libraries(format, data)
+        bounds = jail.Bounds(limits.memory, limits.cpu)
+        self._how = process.Start(family, modules, without, bounds, required)
         self._lock = threading.Lock()
-        self._process: _Process | None = None
+        self._process: Connection | None = None
+
+    def but(self, then: Request) -> Worker:
+        """Return a worker for the same file that does something with the model after loading it."""
+        return Worker(
+            self.name, self.format, self.title, self.data, options=self.options, limits=self.limits,
+            required=self.required, owner=self.owner, then=then,
+        )  # fmt: skip
 
     @property
     def pid(self) -> int | None:
         """Id of the process, while there is one."""
-        process = self._process
-        return process.pid if process and process.is_alive() else None
+        found = self._process
+        return found.pid if found and found.is_alive() else None
 
-    def load(self) -> protocol.Header:
+    @property
+    def memory(self) -> int:
+        """Resident bytes of the process beyond what it shares with its zygote, 0 without one."""
+        found = self._process
+        return found.memory() if found else 0
+
+    def is_running(self) -> bool:
+        """Whether there is a process."""
+        return self.pid is not None
+
+    def rest(self) -> bool:
+        """End the process if nobody is using it, and return whether it did; the next call starts it again."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            self.close()
+        finally:
+            self._lock.release()
+        return True
+
+    def load(self) -> Header:
         """Start the process if there is none, and return the signature that it reads in the file, unchecked.
 
         Raises
         ------
         InputError
-            The file cannot be loaded.
+            The file cannot be loaded, or there is no room for another worker.
         """
-        with self._lock:
+        with self._turn():
             return self._running().signature
 
     def predict(self, blocks: Iterable[pa.RecordBatch], rows: int, *, raw: bool) -> Floats:
         """Return the model's output for `rows` rows that come in blocks, of shape (rows,) or (rows, k).
 
-        The lock is taken per block, so that a single row need not wait for a million others.
+        The lock is taken per block, so that a single row need not wait for a million others. While the worker computes
+        on a block, the next one is made.
 
         Raises
         ------
@@ -107,168 +183,162 @@ class Worker:
         """
         out: Floats | None = None
         start = 0
-        for block in blocks:
+        remaining = iter(blocks)
+        block = next(remaining, None)
+        while block is not None:
             stop = start + block.num_rows
-            with self._lock:
-                out = self._predict_block(block, rows, out, slice(start, stop), raw=raw)
-            start = stop
+            with self._turn():
+                found = self._running()
+                until = Deadline(self.limits.predict)
+                with self._failures(found, "predict", self.limits.predict):
+                    found.send_block({"op": "predict", "raw": raw}, block, until)
+                    following = next(remaining, None)
+                    out = self._receive_block(found, slice(start, stop), rows, out, until)
+            start, block = stop, following
         assert out is not None
         return out
 
+    def arrays(
+        self,
+        op: str,
+        options: Mapping[str, Any],
+        payload: Sequence[protocol.Bytes] = (),
+        *,
+        seconds: float | None = None,
+    ) -> tuple[Header, dict[str, Array]]:
+        """Ask for an operation whose answer is named arrays, of numbers or of text.
+
+        Parameters
+        ----------
+        op : str
+            One of `debuggers.sandbox.worker.OPERATIONS`.
+        options : mapping
+            What the operation needs to know, as JSON.
+        payload : sequence of bytes, optional
+            What it needs besides.
+        seconds : float, optional
+            Time limit; by default that of predicting.
+
+        Returns
+        -------
+        header : dict
+            The answer's header, unchecked but for its arrays.
+        arrays : dict of str to ndarray
+            Their types, shapes and lengths are checked and bounded, their values are a stranger's.
+
+        Raises
+        ------
+        Unavailable
+            The model cannot do this, with the reason.
+        InputError
+            The model raised, died, took too long, or gave no arrays.
+        """
+        with self._turn():
+            return self._exchange(self._running(), Request(op, options, payload, seconds))
+
     def close(self) -> None:
         """End the process, also under a call in another thread; a later call starts it again."""
-        process = self._process
-        if process is not None:
-            process.end()
-
-    def _predict_block(
-        self, block: pa.RecordBatch, rows: int, out: Floats | None, where: slice, *, raw: bool
-    ) -> Floats:
-        process = self._running()
-        until = protocol.Deadline(self._limits.predict)
-        with self._failures(process, "predict", self._limits.predict):
-            header, size = process.ask({"raw": raw}, _stream(block), until)
-            if "error" in header:
-                raise self._error(header)
-            shape = self._shape(header, size, block.num_rows)
-            if out is None:
-                out = np.empty((rows, *shape[1:]))
-            if out.shape[1:] != shape[1:]:
-                raise errors.BadModelOutput(self._name, f"blocks of rows have shapes {out.shape[1:]} and {shape[1:]}")
-            process.receive_into(out[where].data.cast("B"), until)
-        return out
-
-    def _shape(self, header: protocol.Header, size: int, rows: int) -> tuple[int, ...]:
-        shape = header.get("shape")
-        if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
-            raise protocol.ProtocolError("an answer without a shape")
-        if len(shape) not in (1, 2) or shape[0] != rows or not 1 <= ([*shape, 1])[1] <= MAX_OUTPUTS:
-            reason = f"it answered {rows:,} rows with an array of shape {tuple(shape)}"
-            raise errors.BadModelOutput(self._name, reason)
-        if size != 8 * int(np.prod(shape)):
-            raise protocol.ProtocolError("an answer of another length than its shape")
-        return tuple(shape)
-
-    def _running(self) -> _Process:
-        if self._process is None or not self._process.is_alive():
-            self._process = self._start()
-        return self._process
-
-    def _start(self) -> _Process:
-        process = _Process()
-        until = protocol.Deadline(self._limits.load)
-        with self._failures(process, "load", self._limits.load):
-            header, size = process.ask(self._request, self._data, until)
-            if size or not isinstance(header.get("signature"), dict):
-                raise self._error(header)
-            process.signature = header["signature"]
-        return process
+        found = self._process
+        if found is not None:
+            found.end()
 
     @contextlib.contextmanager
-    def _failures(self, process: _Process, during: str, seconds: float) -> Iterator[None]:
+    def _turn(self) -> Iterator[None]:
+        with quotas.pool().turn(self.owner, self._lock, self.name):
+            self.last_used = time.monotonic()
+            yield
+            self.last_used = time.monotonic()
+
+    def _exchange(self, found: Connection, request: Request) -> tuple[Header, dict[str, Array]]:
+        limit = self.limits.predict if request.seconds is None else request.seconds
+        until = Deadline(limit)
+        with self._failures(found, request.op, limit):
+            header, size = found.ask({**request.options, "op": request.op}, request.payload, until)
+            if "error" in header:
+                raise self._error(header)
+            specs = arrays.announced(header, size)
+            answer = arrays.receive(specs, lambda view: found.receive_into(view, until))
+            return header, {**answer, **arrays.texts(header)}
+
+    def _receive_block(self, found: Connection, where: slice, rows: int, out: Floats | None, until: Deadline) -> Floats:
+        header, size = found.answer(until)
+        if "error" in header:
+            raise self._error(header)
+        shape = self._shape(header, size, where.stop - where.start)
+        if out is None:
+            out = np.empty((rows, *shape[1:]))
+        if out.shape[1:] != shape[1:]:
+            raise errors.BadModelOutput(self.name, f"blocks of rows have shapes {out.shape[1:]} and {shape[1:]}")
+        found.receive_into(out[where].data.cast("B"), until)
+        return out
+
+    def _shape(self, header: Header, size: int, rows: int) -> tuple[int, ...]:
+        specs = arrays.announced(header, size, 8 * rows * MAX_OUTPUTS)
+        if [(spec.name, spec.dtype) for spec in specs] != [("values", np.dtype("<f8"))]:
+            raise protocol.ProtocolError("an answer without predictions")
+        shape = specs[0].shape
+        if len(shape) not in (1, 2) or shape[0] != rows or not 1 <= ([*shape, 1])[1] <= MAX_OUTPUTS:
+            raise errors.BadModelOutput(self.name, f"it answered {rows:,} rows with an array of shape {shape}")
+        return shape
+
+    def _running(self) -> Connection:
+        found = self._process
+        if found is not None and found.is_alive() and found.cpu() > self.limits.cpu / 2:
+            found.end()
+        if found is None or not found.is_alive():
+            quotas.pool().admit(self, self.name)
+            found = self._process = self._start()
+        return found
+
+    def _start(self) -> Connection:
+        until = Deadline(self.limits.load)
+        try:
+            found = Connection(self._how, until)
+        except TimeoutError as error:
+            raise errors.WorkerTimeout(self.name, "load", self.limits.load) from error
+        except (EOFError, OSError) as error:
+            raise errors.NoWorker(self.name, errors.one_line(error)) from error
+        with self._failures(found, "load", self.limits.load):
+            header, size = found.ask({"format": self.format, "options": self.options}, [self.data], until)
+            if size or not isinstance(header.get("signature"), dict):
+                raise self._error(header)
+            found.signature = header["signature"]
+        if self.then is not None:
+            header, _ = self._exchange(found, self.then)
+            if isinstance(header.get("signature"), dict):
+                found.signature = header["signature"]
+        return found
+
+    @contextlib.contextmanager
+    def _failures(self, found: Connection, during: str, seconds: float) -> Iterator[None]:
         """Turn what may go wrong in an exchange into the error to show; end the process where it cannot go on."""
         try:
             yield
-        except errors.ModelRaised:
+        except (errors.ModelRaised, errors.Unavailable):
             raise
         except BaseException as error:  # an interrupt, too, leaves an exchange half done
-            process.end()
+            found.end()
             match error:
                 case TimeoutError():
-                    raise errors.WorkerTimeout(self._name, during, seconds) from error
+                    raise errors.WorkerTimeout(self.name, during, seconds) from error
                 case EOFError() | OSError():
-                    raise errors.WorkerDied(self._name, during) from error
+                    raise errors.WorkerDied(self.name, during) from error
                 case protocol.ProtocolError():
-                    raise errors.BadModelOutput(self._name, f"its process answered with {error}") from error
+                    raise errors.BadModelOutput(self.name, f"its process answered with {error}") from error
             raise
 
-    def _error(self, header: protocol.Header) -> errors.InputError:
+    def _error(self, header: Header) -> errors.InputError:
         reason = errors.one_line(header.get("reason", "no reason given"))
         match header.get("error"):
-            case "raised":
-                return errors.ModelRaised(self._name, reason)
+            case "raised" | "unavailable" | "jail" as kind:
+                return _PLAIN_ERRORS[kind](self.name, reason)
             case "untrusted":
-                return errors.UntrustedTypes(self._name, tuple(map(errors.one_line, header.get("types", ()))))
+                return errors.UntrustedTypes(self.name, tuple(map(errors.one_line, header.get("types", ()))))
             case "task":
-                return errors.TaskMismatch(self._name, str(header.get("task")), str(header.get("outputs")))
+                task, outputs = (errors.one_line(header.get(key)) for key in ("task", "outputs"))
+                return errors.TaskMismatch(self.name, task, outputs)
+            case "version":
+                remedy = errors.one_line(header.get("remedy", ""))
+                return errors.OtherVersion(self.name, self.title, reason, remedy)
             case _:
-                return errors.UnreadableModel(self._name, self._title, reason)
-
-
-class _Process:
-    """A running worker and the socket to it."""
-
-    def __init__(self) -> None:
-        self.signature: protocol.Header = {}
-        self._requests = 0
-        self._socket, theirs = socket.socketpair()
-        with theirs:
-            self._popen = _spawner(os.getpid()).submit(_spawn, theirs.fileno()).result()
-        self.end = weakref.finalize(self, _end, os.getpid(), self._popen, self._socket)
-
-    @property
-    def pid(self) -> int:
-        return self._popen.pid
-
-    def is_alive(self) -> bool:
-        return self._popen.poll() is None and self.end.alive
-
-    def ask(
-        self, header: Mapping[str, Any], payload: protocol.Bytes, until: protocol.Deadline
-    ) -> tuple[protocol.Header, int]:
-        self._requests += 1
-        protocol.send(self._socket, {**header, "id": self._requests}, payload, until)
-        answer, size = protocol.receive_header(self._socket, until)
-        if answer.get("id") != self._requests:
-            raise protocol.ProtocolError("the answer to another question")
-        return answer, size
-
-    def receive_into(self, view: memoryview, until: protocol.Deadline) -> None:
-        protocol.receive_into(self._socket, view, until)
-
-
-@functools.cache
-def _spawner(pid: int) -> Executor:  # noqa: ARG001 -- one for each process: threads do not survive a fork
-    """Return the one thread that starts workers.
-
-    A worker asks the kernel to be killed when its parent dies, and to the kernel the parent is the *thread* that
-    started it; a thread of the web server that ends would take its workers along.
-    """
-    return ThreadPoolExecutor(1, thread_name_prefix="worker-spawner")
-
-
-def _spawn(fd: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-P", "-s", "-m", "debuggers.sandbox.worker", str(fd), str(os.getpid())]
-    nothing = subprocess.DEVNULL
-    return subprocess.Popen(  # noqa: S603 -- our own interpreter and module
-        command, stdin=nothing, stdout=nothing, stderr=nothing, pass_fds=[fd], cwd="/", env=_environment()
-    )
-
-
-def _environment() -> dict[str, str]:
-    """Return all that a worker inherits: no secret, a thread per core, none that spins or reports."""
-    return {
-        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
-        "PATH": os.defpath,
-        "HOME": "/dev/null",  # nothing can be written below it
-        "PYTHONPATH": str(Path(__file__).parents[2]),
-        "OMP_NUM_THREADS": str(len(os.sched_getaffinity(0))),
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "JOBLIB_MULTIPROCESSING": "0",
-        "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime otherwise reports each session to its maker
-    }
-
-
-def _end(owner: int, popen: subprocess.Popen[bytes], connection: socket.socket) -> None:
-    if os.getpid() != owner:  # a fork of the app must not end the app's workers
-        return
-    popen.kill()
-    popen.wait()
-    connection.close()
-
-
-def _stream(block: pa.RecordBatch) -> memoryview:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, block.schema) as writer:
-        writer.write_batch(block)
-    return memoryview(sink.getvalue())
+                return errors.UnreadableModel(self.name, self.title, reason)

@@ -10,7 +10,7 @@ import json
 import socket
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Header = dict[str, Any]
@@ -55,8 +55,10 @@ class Deadline:
 FOREVER = Deadline(None)
 
 
-def send(connection: socket.socket, header: Mapping[str, Any], payload: Bytes = b"", until: Deadline = FOREVER) -> None:
-    """Send one message.
+def send(
+    connection: socket.socket, header: Mapping[str, Any], payload: Sequence[Bytes] = (), until: Deadline = FOREVER
+) -> None:
+    """Send one message, whose payload may come in parts.
 
     Raises
     ------
@@ -64,12 +66,10 @@ def send(connection: socket.socket, header: Mapping[str, Any], payload: Bytes = 
         The other side does not take it in time, or is gone.
     """
     body = json.dumps(header).encode()
-    size = memoryview(payload).nbytes
-    connection.settimeout(until.left())
-    connection.sendall(PREFIX.pack(len(body), size) + body)
-    if size:
+    size = sum(memoryview(part).nbytes for part in payload)
+    for part in (PREFIX.pack(len(body), size) + body, *payload):
         connection.settimeout(until.left())
-        connection.sendall(payload)
+        connection.sendall(part)
 
 
 def receive_header(connection: socket.socket, until: Deadline = FOREVER) -> tuple[Header, int]:
@@ -98,6 +98,20 @@ def receive_header(connection: socket.socket, until: Deadline = FOREVER) -> tupl
     if not isinstance(header, dict):
         raise ProtocolError("a header that is no object")
     return header, size
+
+
+def receive(connection: socket.socket) -> tuple[Header, bytearray]:
+    """Return the next message, header and payload, of a side that is trusted not to send too much.
+
+    Raises
+    ------
+    EOFError
+        The other side is gone.
+    """
+    header, size = receive_header(connection)
+    payload = bytearray(size)
+    receive_into(connection, memoryview(payload))
+    return header, payload
 
 
 def receive_into(connection: socket.socket, view: memoryview, until: Deadline = FOREVER) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor, RandomForestClassifier
 from sklearn.inspection import partial_dependence
 
 from debuggers.analyses.effects import EffectsParams, EffectsResult, effects
 from debuggers.grids import MAX_BARS
 from debuggers.matching import Roles, make_subject
+from debuggers.models.composition import compose
 from debuggers.models.estimator import EstimatorModel
+from debuggers.models.trees import UnreadableTrees
 from debuggers.subject import Subject
 from debuggers.task import Task
 from tests.analyses.functions import subject_of
@@ -128,17 +131,23 @@ def test_categories_booleans_and_missing_values_are_tried_as_they_are() -> None:
     assert set(run(subject, feature="flag").curves["value"]) == {False, True}
 
 
+def asked() -> Subject:
+    """Return a subject whose model can only be asked."""
+    return subject_of(lambda t: t["a"] * t["b"] + np.sqrt(t["c"]), X)
+
+
 def test_a_band_contains_its_mean_and_narrows_with_rows() -> None:
-    _, subject = fitted(Task.REGRESSION)
+    subject = asked()
     few, many = (run(subject, feature="a", rows=rows).curves for rows in (50, 400))
     assert ((many["pdp_low"] <= many["pdp"]) & (many["pdp"] <= many["pdp_high"])).all()
     assert (many["pdp_high"] - many["pdp_low"]).mean() < (few["pdp_high"] - few["pdp_low"]).mean()
 
 
 def test_a_sample_is_disclosed_and_drawn_the_same_again() -> None:
-    _, subject = fitted(Task.REGRESSION)
+    subject = asked()
     first, second = (run(subject, feature="a", rows=50) for _ in range(2))
     assert (first.sampled, first.total) == (50, N)
+    assert "Function" in first.asked_because
     pd.testing.assert_frame_equal(first.curves, second.curves)
     assert first.curves["rows"].sum() == N  # counts are of all rows
 
@@ -184,3 +193,76 @@ def test_one_row_has_curves_without_a_band() -> None:
     curves = run(alone, feature="a").curves
     assert curves["value"].tolist() == [X["a"].iloc[7]]
     assert curves["pdp_low"].isna().all()
+
+
+@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("scale", ["probability", "log-odds"])
+@pytest.mark.parametrize("missing", [False, True])
+def test_trees_are_followed_over_all_rows_and_say_what_asking_says(
+    monkeypatch: pytest.MonkeyPatch, task: Task, scale: str, *, missing: bool
+) -> None:
+    subject = people(task, missing=missing)
+    options: list[dict[str, Any]] = [
+        {},
+        *({"feature": f, "other": o} for f, o in (("age", "job"), ("job", "debt"), ("flag", None))),
+    ]
+    for chosen in options:
+        exact = run(subject, scale=scale, rows=50, gallery_rows=50, points=9, **chosen)
+        assert (exact.sampled, exact.asked_because) == (len(subject.test), "")
+        with monkeypatch.context() as patch:
+            patch.setattr("debuggers.analyses.effects.ensemble_of", unreadable)
+            by_asking = run(subject, scale=scale, rows=10_000, gallery_rows=10_000, points=9, **chosen)
+        assert by_asking.asked_because == "it is a test"
+        for ours, theirs in (
+            (exact.curves, by_asking.curves),
+            (exact.surface, by_asking.surface),
+            (exact.lines, by_asking.lines),
+        ):
+            loose = ["pdp_low", "pdp_high"] if "feature" not in chosen else []
+            pd.testing.assert_frame_equal(
+                ours.drop(columns=loose, errors="ignore"),
+                theirs.drop(columns=loose, errors="ignore"),
+                atol=1e-8,
+                rtol=1e-8,
+            )
+        pd.testing.assert_frame_equal(exact.ranking, by_asking.ranking, atol=1e-8)
+
+
+def unreadable(_: Subject) -> None:
+    raise UnreadableTrees("it is a test")
+
+
+def test_trees_that_say_something_else_than_the_model_are_not_used() -> None:
+    estimator, subject = fitted(Task.BINARY)
+    other = HistGradientBoostingClassifier(max_iter=3).fit(X, SIGNAL > 0)
+    assert subject.model is not None
+    subject.model.model.composed_trees = lambda: compose(other)  # type: ignore[attr-defined]
+    result = run(subject, feature="a")
+    assert "differs from what the model predicts" in result.asked_because
+    truth = partial_dependence(
+        estimator,
+        X.astype(float),
+        ["a"],
+        custom_values={"a": np.array([0.0])},
+        response_method="predict_proba",
+        method="brute",
+    )
+    assert result.curves["pdp"].notna().all()
+    assert 0 < truth["average"][0][0] < 1
+
+
+def test_the_order_of_classes_and_columns_is_the_subjects() -> None:
+    y = np.where(SIGNAL > 0, "no", "yes")
+    for estimator in (HistGradientBoostingClassifier(max_iter=9), RandomForestClassifier(5, random_state=0)):
+        estimator.fit(X[["c", "a", "b"]], y)
+        given = make_subject("s", X.assign(y=y), Roles(target="y"), model=EstimatorModel(estimator))
+        assert given.model is not None
+        assert given.model.columns == ("c", "a", "b")
+        subject = replace(given, classes=given.classes[::-1], model=replace(given.model, order=(1, 0)))
+        assert subject.outputs == ("no",)
+        for scale in ("probability", "log-odds"):
+            result = run(subject, feature="b", scale=scale)
+            assert result.asked_because == ""
+            value = result.curves["value"].iloc[3]
+            expected = subject.predict(subject.test.table.assign(b=value), log_odds=scale == "log-odds").mean()
+            assert result.curves["pdp"].iloc[3] == pytest.approx(expected, abs=1e-9)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from tools.chromium import launch
+from tools.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 STOP_SECONDS = 20
@@ -25,11 +25,17 @@ STOP_SECONDS = 20
 
 @dataclass(frozen=True)
 class Server:
-    """A Faultline that runs: its address, its log, and its private ``FAULTLINE_HOME``."""
+    """A Faultline that runs: its address, its log, its private ``FAULTLINE_HOME``, and its process."""
 
     url: str
     log: Path
     home: Path
+    process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        self.process.kill()
+        self.process.wait()
 
 
 @dataclass
@@ -67,41 +73,38 @@ class Watch:
             self.seen.append(f"request to another host: {address}")
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 @contextmanager
-def serving(folder: Path, home: Path) -> Iterator[Server]:
-    """Run Faultline as ``make run`` starts it, on a free port; it has to stop when it is told to.
+def serving(folder: Path, home: Path, port: int = 0, **environ: str) -> Iterator[Server]:
+    """Run Faultline as ``make run`` starts it; it has to stop when it is told to, unless it was killed.
 
     Parameters
     ----------
     folder : Path
         Where its log goes.
     home : Path
-        Its ``FAULTLINE_HOME``, where the models of demos are kept.
+        Its ``FAULTLINE_HOME``, where saved work and the models of demos are kept.
+    port : int
+        0: a free one.
     """
-    running = Server(f"http://127.0.0.1:{free_port()}", folder / "log.txt", home)
-    command = [sys.executable, "-m", "serve", "--port", str(urlsplit(running.url).port)]
-    environment = {**os.environ, "FAULTLINE_HOME": str(running.home)}
+    port = port or free_port()
+    command = [sys.executable, "-m", "serve", "--port", str(port)]
+    environment = {**os.environ, "FAULTLINE_HOME": str(home), "FAULTLINE_KEEP_DAYS": "30", **environ}
+    path = folder / "log.txt"
     with (
-        running.log.open("wb") as log,
+        path.open("ab") as log,
         subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log) as process,
     ):
+        running = Server(f"http://127.0.0.1:{port}", path, home, process)
         try:
             # The server listens at once and answers when its imports are done.
             with httpx.Client(transport=httpx.HTTPTransport(retries=8), timeout=90) as client:
                 client.get(f"{running.url}/_stcore/health").raise_for_status()
             yield running
-            process.terminate()
-            assert process.wait(STOP_SECONDS) == 0, running.log.read_text()
+            if process.poll() is None:
+                process.terminate()
+                assert process.wait(STOP_SECONDS) == 0, path.read_text()
         except httpx.TransportError as error:
-            pytest.fail(f"The server did not start ({error}):\n{running.log.read_text()}")
+            pytest.fail(f"The server did not start ({error}):\n{path.read_text()}")
         finally:
             process.kill()
 

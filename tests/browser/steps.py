@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ PATIENCE = 60_000  # milliseconds: a page may train a demo's model or start a pr
 CHARTS = '.js-plotly-plot, [data-testid="stVegaLiteChart"] canvas, [data-testid="stVegaLiteChart"] svg, .fl-readout'
 # A link to a page makes Streamlit look for itself below that page first, which Chromium writes to the console.
 PROBE = "/_stcore/"
+NOTES = re.compile(r"^Notes")
 
 
 def heading(page: Page) -> Locator:
@@ -89,6 +91,27 @@ def start_debugging(page: Page) -> None:
     expect(button).to_be_enabled(timeout=PATIENCE)
     button.click()
     settle(page, "Overview")
+
+
+def save_cohort(page: Page, condition: str, name: str) -> None:
+    """Type a condition, name it and save it."""
+    page.get_by_role("button", name="Cohort", exact=True).click()
+    page.get_by_role("textbox", name="Condition").fill(condition)
+    page.get_by_role("textbox", name="Save under the name").fill(name)
+    page.get_by_role("button", name="Apply", exact=True).click()
+    expect(cohort_bar(page)).to_contain_text(name, timeout=PATIENCE)
+    page.keyboard.press("Escape")
+    wait_until_idle(page, PATIENCE)
+
+
+def write_note(page: Page, text: str) -> None:
+    """Write a note on the view that is shown."""
+    page.get_by_role("button", name=NOTES).click()
+    page.get_by_role("textbox", name="Note on this view").fill(text)
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_test_id("stPopoverBody")).to_contain_text(text, timeout=PATIENCE)
+    page.keyboard.press("Escape")
+    wait_until_idle(page, PATIENCE)
 
 
 def texts(locator: Locator) -> Sequence[str]:

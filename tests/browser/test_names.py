@@ -12,9 +12,10 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import ROOT, STOP_SECONDS, free_port
+from tests.browser.conftest import ROOT, STOP_SECONDS
 from tests.names import FORMATTED
 from tools.chromium import wait_until_idle
+from tools.ports import free_port
 
 pytestmark = pytest.mark.browser
 PLACES = 4

@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from components import state
+from components.saving import annotations_of
 from debuggers.task import Task
 from tests.pages.frame import linked, said
 from tests.subjects import subject
@@ -22,12 +23,14 @@ def bar() -> None:
     assert opened is not None
     if "label" in st.query_params:
         state.set_cohort(Cohort("age < 40", st.query_params.pop("label")))
-    cohort_bar(opened, opened.subject)
+    cohort_bar(opened, opened.subject, "overview")
 
 
 @pytest.fixture
 def app() -> AppTest:
-    state.shelf().put(subject(Task.BINARY), "bar").cohorts.clear()
+    state.shelf().put(subject(Task.BINARY), "bar")
+    for name in list(annotations_of("bar").cohorts()):
+        annotations_of("bar").drop_cohort(name)
     return AppTest.from_function(bar, default_timeout=30).run()
 
 
@@ -92,4 +95,4 @@ def test_another_condition_does_not_wear_the_name_of_what_a_chart_chose(app: App
     assert "young" not in said(app.markdown)[0]
     opened = state.shelf().get("bar")
     assert opened is not None
-    assert opened.cohorts == {}
+    assert annotations_of("bar").cohorts() == {}

@@ -6,7 +6,6 @@ import pytest
 
 from components import state
 from components.state import Opened, Shelf
-from debuggers.cohort import Cohort
 from debuggers.task import Task
 from tests.subjects import subject
 
@@ -27,16 +26,6 @@ def test_the_least_recently_used_subject_is_dropped(monkeypatch: pytest.MonkeyPa
     shelf.get("a")
     shelf.put(subject(Task.BINARY), "c")
     assert [shelf.get(token) is not None for token in ("a", "b", "c")] == [True, False, True]
-
-
-def test_a_subject_that_is_opened_again_keeps_its_saved_cohorts() -> None:
-    shelf = Shelf()
-    shelf.put(subject(Task.BINARY), "a").cohorts["older"] = Cohort("age > 50", "older")
-    again = shelf.put(subject(Task.REGRESSION), "a")
-    assert set(again.cohorts) == {"older"}
-    again.drop_cohort("older")
-    again.drop_cohort("never there")
-    assert again.cohorts == {}
 
 
 def test_a_threshold_makes_one_subject_and_predictions_are_not_made_again() -> None:

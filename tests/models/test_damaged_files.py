@@ -20,7 +20,6 @@ from sklearn.linear_model import LogisticRegression
 
 from debuggers import errors
 from debuggers.models import load as loading
-from debuggers.models.formats import Format
 from debuggers.models.load import load_model
 from debuggers.sandbox.client import Limits
 from tests.models import graphs
@@ -103,14 +102,15 @@ def test_a_worker_that_forges_its_signature_is_refused() -> None:
         {"n_features": -1},
         {"categories": []},
         {"features": [1]},
+        {"features": ["a" * 20_000]},
+        {"classes": ["a"] * 200_000},
         {"categories": {"a": [[]]}},
         {"handles_missing": "no"},
     ]
-    kind = Format.ONNX
-    assert loading._signature(good, kind, "m").classes == ("0", "1")
+    assert loading._signature(good, "ONNX", 1, "m").classes == ("0", "1")
     for change in forged:
         with pytest.raises(errors.UnreadableModel):
-            loading._signature({**good, **change} if change else {}, kind, "m")
+            loading._signature({**good, **change} if change else {}, "ONNX", 1, "m")
 
 
 def test_the_app_never_loads_a_model_library(files: dict[str, bytes], tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def zipped(**files: bytes) -> bytes:
 
 @pytest.mark.parametrize("protocol", range(6))
 @pytest.mark.parametrize("pack", [bytes, zlib.compress, gzip.compress, bz2.compress, lzma.compress])
-def test_pickles_of_every_protocol_and_packing_are_refused_without_being_opened(
+def test_pickles_of_every_protocol_and_packing_are_not_opened_without_consent(
     protocol: int, pack: Callable[[bytes], bytes], tmp_path: Path
 ) -> None:
     trace = tmp_path / "trace"
@@ -56,28 +56,33 @@ def test_pickles_of_every_protocol_and_packing_are_refused_without_being_opened(
 
 @pytest.mark.parametrize("compress", [0, 3, ("gzip", 3), ("bz2", 3), ("lzma", 3), ("xz", 3)])
 @pytest.mark.parametrize("protocol", [0, 2, 4])
-def test_joblib_files_are_refused(compress: object, protocol: int) -> None:
+def test_joblib_files_are_recognised(compress: object, protocol: int) -> None:
     fitted = LogisticRegression().fit(np.eye(4), [0, 1, 0, 1])
     buffer = io.BytesIO()
     joblib.dump(fitted, buffer, compress=compress, protocol=protocol)
-    with pytest.raises(errors.PickledModel):
-        recognise(buffer.getvalue(), "model.json")
+    assert recognise(buffer.getvalue(), "model.json") is Format.PICKLE
 
 
-def test_cloudpickle_lz4_torch_and_object_arrays_are_refused() -> None:
-    objects = io.BytesIO()
-    np.save(objects, np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    body = pickle.dumps([1, 2])
+def test_cloudpickle_lz4_and_text_pickles_are_recognised() -> None:
     files = [
         cloudpickle.dumps(lambda x: x + 1),
         pickletools.optimize(pickle.dumps(list(range(20)), 0)),
-        b"\x04\x22\x4d\x18" + body,
-        zipped(archive__data_pkl=body, archive__version=b"3"),
+        b"\x04\x22\x4d\x18" + pickle.dumps([1, 2]),
+    ]
+    for data in files:
+        assert recognise(data, "model.skops") is Format.PICKLE
+
+
+def test_archives_of_pickles_are_refused() -> None:
+    objects = io.BytesIO()
+    np.save(objects, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    files = [
+        zipped(archive__data_pkl=pickle.dumps([1, 2]), archive__version=b"3"),
         zipped(weights_npy=b"\x93NUMPY"),
         objects.getvalue(),
     ]
     for data in files:
-        with pytest.raises(errors.PickledModel):
+        with pytest.raises(errors.UnreadableModel, match="ONNX"):
             recognise(data, "model.skops")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,9 +13,11 @@ from streamlit.testing.v1 import AppTest
 from xgboost import XGBClassifier
 
 from components import state
+from debuggers.sandbox import jail
 from debuggers.task import Task
 from tests.bad_files import csv
 from tests.pages.frame import choose, linked, opened, said
+from tests.services.stub import Answer, answer, serving
 
 RNG = np.random.default_rng(0)
 X = pd.DataFrame({"age": RNG.integers(18, 80, 120), "debt": RNG.normal(size=120)})
@@ -97,3 +101,56 @@ def test_a_table_of_another_session_is_not_seen(started: Callable[[pd.DataFrame]
     other = opened("load", None)
     assert not any("Go on with" in str(e) for e in other.main)
     assert linked(other, "subject") is None
+
+
+def test_a_service_is_asked_instead_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reply(method: str, path: str, question: Any) -> Answer:
+        assert (method, path) == ("POST", "/invocations")
+        return answer({"predictions": [row[0] / 100 for row in question["dataframe_split"]["data"]]})
+
+    monkeypatch.setenv("FAULTLINE_SERVICES", "private")
+    with serving(reply) as service:
+        app = opened("load", None)
+        next(t for t in app.text_input if t.label == "Address").set_value(service.url)
+        next(b for b in app.button if b.label == "Use this service").click().run()
+        app.file_uploader(key="upload_test").upload("t.csv", csv(X.assign(y=Y))).run()
+        choose(app, "Task", "binary")
+        assert not app.exception
+        assert any("Asking http" in text for text in said(app.caption))
+        subject = begin(app).subject
+        np.testing.assert_allclose(subject.scores, X["age"] / 100)
+
+
+def test_a_service_inside_the_server_s_network_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FAULTLINE_SERVICES", raising=False)
+    app = opened("load", None)
+    next(t for t in app.text_input if t.label == "Address").set_value("http://127.0.0.1:9")
+    next(b for b in app.button if b.label == "Use this service").click().run()
+    assert any("own network" in text for text in said(app.error))
+
+
+@pytest.mark.skipif(not jail.support().is_full, reason=f"no jail here: {jail.support().reason}")
+def test_a_program_runs_after_consent_to_this_one_file() -> None:
+    fitted = pickle.dumps(XGBClassifier(n_estimators=5).fit(X, (Y == "yes").astype(int)))
+    app = opened("load", None)
+    app.file_uploader(key="upload_model").upload("m.pkl", fitted).run()
+    assert any("a pickle is a program" in text for text in said(app.warning))
+    (consent,) = [box for box in app.checkbox if box.label == "Run this program in the jail"]
+    assert consent.value is False
+    consent.check().run()
+    assert not app.error
+    assert not app.warning
+    assert any("pickle · binary · 2 named inputs" in text for text in said(app.caption))
+    app.run()
+    assert not app.error  # the consent holds while the file is there
+    app.file_uploader(key="upload_model").upload("n.pkl", fitted + b" ").run()
+    assert any("a pickle is a program" in text for text in said(app.warning))
+    assert [box.value for box in app.checkbox if box.label == "Run this program in the jail"] == [False]
+
+
+def test_a_server_that_takes_no_programs_does_not_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAULTLINE_PICKLES", "off")
+    app = opened("load", None)
+    app.file_uploader(key="upload_model").upload("m.pkl", pickle.dumps({"a": 1})).run()
+    assert any("this server takes none" in error.value for error in app.error)
+    assert not [box for box in app.checkbox if box.label == "Run this program in the jail"]

@@ -36,9 +36,11 @@ def weak() -> Subject:
     noise = rng.choice([-1.0, 1.0], 3_000)
     truth = features["age"] / 20 + noise * np.where(features['a"b'] == "it's", 2.0, 0.3)
     bad = truth + rng.choice([-1.0, 1.0], 3_000) * np.where(features['a"b'] == "<i>", 2.0, 0.3)
-    shift = (bad - features["age"] / 20).to_numpy()
-    model = EstimatorModel(Function(lambda X: X["age"] / 20, names))
-    benchmark = EstimatorModel(Function(lambda X: X["age"] / 20 + shift[X.index.to_numpy()], names))
+
+    def shifted(shift: np.ndarray) -> EstimatorModel:
+        return EstimatorModel(Function(lambda X: X["age"] / 20 + shift[X.index.to_numpy()], names))
+
+    model, benchmark = shifted(np.zeros(3_000)), shifted((bad - features["age"] / 20).to_numpy())
     roles = Roles(target="y", task=Task.REGRESSION)
     return make_subject("weak", features.assign(y=truth), roles, model=model, benchmark=benchmark)
 

@@ -19,7 +19,7 @@ Pair = tuple[socket.socket, socket.socket]
 
 
 def test_a_message_arrives_as_it_was_sent(pair: Pair) -> None:
-    protocol.send(pair[0], {"raw": True}, b"12345678")
+    protocol.send(pair[0], {"raw": True}, [b"1234", b"5678"])
     header, size = protocol.receive_header(pair[1])
     body = bytearray(size)
     protocol.receive_into(pair[1], memoryview(body))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import shutil
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from debuggers.data.demos.demo import Demo, DemoFiles, PlantedFault, Progress
 from debuggers.data.demos.recipes import RECIPES
 from debuggers.data.reading import read_table
 from debuggers.errors import DemoFailed, UnknownDemo, UnusableOption
+from debuggers.home import cache_folder
 
 _log = logging.getLogger(__name__)
 _ROOT = Path(__file__).parents[3]
@@ -120,7 +120,7 @@ def _prepared(demo: Demo, progress: Progress) -> Path:
     It is made under another name and then renamed, so that it is either complete or not there, whoever else makes it at
     the same time and whenever either is killed.
     """
-    folder = _cache() / f"{demo.name}-{_version()}"
+    folder = cache_folder("demos") / f"{demo.name}-{_version()}"
     if folder.exists():
         return folder
     try:
@@ -139,16 +139,6 @@ def _prepared(demo: Demo, progress: Progress) -> Path:
         reason = f"{error.strerror} in {folder.parent}; FAULTLINE_HOME names another folder"
         raise DemoFailed(demo.name, reason) from error
     return folder
-
-
-def _cache() -> Path:
-    if home := os.environ.get("FAULTLINE_HOME"):
-        return Path(home) / "demos"
-    try:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    except RuntimeError as error:  # a user without a home
-        raise DemoFailed("cache", "there is no home folder; FAULTLINE_HOME names a folder for it") from error
-    return base / "faultline" / "demos"
 
 
 def _version() -> str:

@@ -1,0 +1,1 @@
+"""One module per library: from its object to `Trees`."""

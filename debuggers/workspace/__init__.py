@@ -1,0 +1,1 @@
+"""Saved work on disk: subjects with their files, and what people and debuggers found out about them."""

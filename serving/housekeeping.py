@@ -1,0 +1,36 @@
+"""What a server gives back when people leave: their sessions' memory, descriptors and uploads.
+
+Streamlit keeps the session of a browser that went away for two minutes, so that a short break in the network loses
+nothing, but it looks at the age of kept sessions only when another one goes. On a quiet server they, and the uploads in
+them, would stay for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from typing import Any
+
+from streamlit import runtime
+
+log = logging.getLogger("faultline")
+PERIOD_SECONDS = 30.0
+
+
+async def keep_house() -> None:
+    """Let go of sessions that are past their time, until cancelled."""
+    while True:
+        await asyncio.sleep(PERIOD_SECONDS)
+        if forget_old_sessions(_kept_sessions()):
+            gc.collect()  # a session refers to itself in many ways
+
+
+def forget_old_sessions(kept: Any) -> int:
+    """Drop what is past its time from a cache with time limits; return how much that was."""
+    return len(kept.expire() or ())
+
+
+def _kept_sessions() -> Any:
+    """Return Streamlit's cache of sessions whose browser went away."""
+    return runtime.get_instance()._session_mgr._session_storage._cache  # type: ignore[attr-defined]  # noqa: SLF001
