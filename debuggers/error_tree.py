@@ -12,7 +12,6 @@ from debuggers.binning import Bins
 from debuggers.execution import in_threads, report
 from debuggers.kernels import error_tree as kernel
 from debuggers.slices import Slice
-from debuggers.statistics import Moments
 
 Floats = npt.NDArray[np.float64]
 # Bins of rows, one array per column.
@@ -102,14 +101,11 @@ class ErrorTree:
         _descend(places, codes, self.splits, self.nodes)
         return places
 
-    def moments(self, leaf: Places, loss: Floats) -> list[Moments]:
-        """Return count, sum and sum of squares of the loss of some rows, whose leaves are known, in every node."""
-        k = len(self.nodes)
-        sums = (np.bincount(leaf, w, k) for w in (None, loss, np.square(loss)))
-        found = [Moments(int(n), float(s), float(q)) for n, s, q in zip(*sums, strict=True)]
-        for i in range(k - 1, 0, -1):
-            found[self.nodes[i].parent] += found[i]
-        return found
+    def top(self, depth: int) -> ErrorTree:
+        """Return the tree without the levels below `depth`."""
+        nodes = tuple(node for node in self.nodes if node.depth <= depth)
+        splits = {i: split for i, split in self.splits.items() if self.nodes[i].depth < depth}
+        return ErrorTree(self.columns, nodes, splits)
 
 
 def grow(columns: Sequence[Bins], codes: Codes, loss: Floats, *, depth: int, min_rows: int) -> ErrorTree:

@@ -86,7 +86,7 @@ class Search:
         Slices in the order in which they were found, each the best given those before it; the ends of their intervals
         are where they fit best, and literals that say little are dropped.
     left_out : tuple of str
-        Parts of sentences.
+        In sentences, each with the next step.
     lattice : Lattice
         Of the first round, for judging the search itself.
     groups : ndarray of int64, shape (m, 3)
@@ -244,7 +244,7 @@ def parts(lattice: Lattice, groups: Groups) -> list[Groups]:
 
 
 def within_budget(lattice: Lattice, values: Floats, settings: Settings) -> tuple[Groups, list[str]]:
-    """Return the triples of columns that the budget has room for, and what was left out, in parts of sentences.
+    """Return the triples of columns that the budget has room for, and what was left out, in sentences.
 
     Where not all fit, the columns that stand out most on their own are combined, first in pairs.
     """
@@ -283,8 +283,10 @@ def _left_out(literals: int, columns: int, of: int) -> str:
     """Return what was left out among the slices of some length, of which `columns` columns were combined."""
     words = ("", "one condition", "two conditions", "three conditions")[literals]
     if columns >= of:
-        return f"slices of {words} on columns with very many categories"
-    if not columns:
-        return f"slices of {words}"
+        part = f"slices of {words} on columns with very many categories"
+        return f"Left out: {part}, which need too much memory; ask for larger slices or fewer conditions."
     among = columns - (literals < 3)  # a shorter slice is filled up with the empty column
-    return f"slices of {words} but those among the {among} of {of} columns that stand out most on their own"
+    part = f"slices of {words}"
+    if columns:
+        part += f" but those among the {among} of {of} columns that stand out most on their own"
+    return f"Left out: {part}; give it more time, or ask for larger slices."
