@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import pandas as pd
 
 from debuggers.data.schema import Column, Kind, Schema
 from debuggers.execution import in_threads
+from debuggers.kernels import cuts as cuts_kernel
 from debuggers.kernels import error_tree as kernel
 from debuggers.slices import Literal, Op, readable
 from debuggers.statistics import SEED
@@ -238,22 +238,9 @@ def equal_cuts(values: npt.NDArray[np.float64], bins: int) -> list[float]:
     >>> equal_cuts(np.arange(1000.0), 4)
     [250.0, 500.0, 750.0]
     """
-    sample = values[_sampled(len(values))]
+    sample = values[_sampled(len(values))] if len(values) > CUT_ROWS else values
     distinct, counts = np.unique(sample, return_counts=True)
-    ends = np.cumsum(counts)
-    cuts: list[float] = []
-    start = 0
-    for left in range(bins, 1, -1):
-        done = ends[start - 1] if start else 0
-        share = (ends[-1] - done) / left
-        # A value that many rows share ends the bin before it and fills the next one.
-        end = max(start + 1, int(np.searchsorted(ends, done + share, side="right")))
-        if end >= len(distinct):
-            break
-        slack = 0 if counts[end] >= share else (end - start) // 8
-        cuts.append(round_between(float(distinct[end - 1 - slack]), float(distinct[end])))
-        start = end
-    return cuts
+    return [float(cut) for cut in cuts_kernel.even_cuts(distinct, np.cumsum(counts, dtype=np.int64), bins)]
 
 
 @lru_cache(maxsize=4)
@@ -272,14 +259,7 @@ def round_between(low: float, high: float) -> float:
     >>> round_between(31873.2, 32411.9), round_between(0.123, 0.131), round_between(-2.0, 5.0)
     (32000.0, 0.13, 0.0)
     """
-    largest = math.ceil(math.log10(max(abs(low), abs(high))))
-    for exponent in range(largest, largest - 17, -1):
-        for digit in (5, 2, 1):
-            step = digit * 10.0**exponent
-            candidate = round(math.floor(high / step) * step, max(0, -exponent))
-            if low < candidate <= high:
-                return candidate + 0.0
-    return high
+    return float(cuts_kernel.round_between(low, high))
 
 
 def _dates(name: str, column: pd.Series, room: int) -> Intervals:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from debuggers.slice_targets import Target
 from debuggers.slices import Slice
-from debuggers.statistics import Moments, difference, share
+from debuggers.statistics import difference_intervals, mean_intervals, means, wilson
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -102,13 +102,10 @@ def region_table(
         has `MIN_ROWS` held-out rows); `listed` (position of the same slice in the list, -1 without) and its `verdict`
         there, else an empty text: only what the list reports is tested.
     """
-    every = [Moments(int(n), float(s), float(q)) for n, s, q in (whole.search.sum(axis=0), whole.held_out.sum(axis=0))]
-    rows = [
-        {"slice": place.text, "sql": place.sql, "literals": len(place.literals)}
-        | _numbers(sums, i, every, float(whole.rows.sum()), is_share=target.is_share)
-        for i, place in enumerate(places)
-    ]
-    table = pd.DataFrame(rows, columns=list(COLUMNS[:-3]))
+    numbers = _numbers(sums, whole, is_share=target.is_share)
+    conditions = {"slice": [p.text for p in places], "sql": [p.sql for p in places],
+                  "literals": [len(p.literals) for p in places]}  # fmt: skip
+    table = pd.DataFrame(conditions | numbers, columns=list(COLUMNS[:-3]))
     table["enough"] = table["held_out_rows"] >= MIN_ROWS
     known = {sql: i for i, sql in enumerate(slices["sql"])}
     table["listed"] = [known.get(sql, -1) for sql in table["sql"]]
@@ -116,24 +113,28 @@ def region_table(
     return table
 
 
-def _numbers(sums: Sums, i: int, every: Sequence[Moments], rows: float, *, is_share: bool) -> dict[str, Any]:
-    search, held = (Moments(int(x[i, 0]), float(x[i, 1]), float(x[i, 2])) for x in (sums.search, sums.held_out))
-    rest = every[1] - held
-    gap, own = difference(held, rest), share(held.total, held.n) if is_share else held.estimate()
-    whole = every[0].total + every[1].total
+def _numbers(sums: Sums, whole: Sums, *, is_share: bool) -> dict[str, npt.NDArray[Any]]:
+    """Return the numbers of all regions at once."""
+    held, search = sums.held_out, sums.search
+    everything = whole.held_out.sum(axis=0)
+    rest = everything - held
+    total = float(whole.search[:, 1].sum() + everything[1])
+    own, outside = means(held[:, 0], held[:, 1]), means(rest[:, 0], rest[:, 1])
+    low, high = wilson(held[:, 1], held[:, 0]) if is_share else mean_intervals(*held.T)
+    gap_low, gap_high = difference_intervals(held, rest)
     return {
-        "rows": int(sums.rows[i]),
-        "share": float(sums.rows[i]) / max(rows, 1.0),
-        "search_rows": search.n,
-        "search_loss": search.mean,
-        "held_out_rows": held.n,
-        "held_out_loss": own.value,
-        "held_out_low": own.low,
-        "held_out_high": own.high,
-        "rest_loss": rest.mean,
-        "difference": gap.value,
-        "low": gap.low,
-        "high": gap.high,
-        "share_of_loss": (search.total + held.total) / whole if whole > 0 else np.nan,
-        "said": float(sums.said[i]) / held.n if held.n else np.nan,
+        "rows": sums.rows.astype(np.int64),
+        "share": sums.rows / max(float(whole.rows.sum()), 1.0),
+        "search_rows": search[:, 0].astype(np.int64),
+        "search_loss": means(search[:, 0], search[:, 1]),
+        "held_out_rows": held[:, 0].astype(np.int64),
+        "held_out_loss": own,
+        "held_out_low": low,
+        "held_out_high": high,
+        "rest_loss": outside,
+        "difference": own - outside,
+        "low": gap_low,
+        "high": gap_high,
+        "share_of_loss": (search[:, 1] + held[:, 1]) / total if total > 0 else np.full(len(held), np.nan),
+        "said": means(held[:, 0], sums.said),
     }

@@ -70,7 +70,8 @@ class Columns:
 
     def codes(self, rows: npt.NDArray[np.bool_]) -> list[Codes]:
         """Return the fine bins of some rows, one array per column."""
-        return [b.codes[rows] for b in self.bins]
+        at = np.flatnonzero(rows)
+        return [b.codes[at] for b in self.bins]
 
     def literal(self, item: Item) -> Literal:
         """Return an item as a condition on its column."""

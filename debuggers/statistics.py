@@ -71,7 +71,7 @@ def share(hits: float, n: int) -> Estimate:
 
 def wilson(hits: Floats, n: Floats) -> tuple[Floats, Floats]:
     """Return the ends of Wilson's interval for many shares at once; NaN where `n` is 0."""
-    z = stats.norm.ppf(0.5 + CONFIDENCE / 2)
+    z = special.ndtri(0.5 + CONFIDENCE / 2)
     with np.errstate(invalid="ignore", divide="ignore"):
         p = hits / n
         centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
@@ -180,6 +180,42 @@ def _freedom(a: Moments, b: Moments) -> float:
     top = max(a.deviation, b.deviation)
     va, vb = (a.deviation / top) ** 2 / a.n, (b.deviation / top) ** 2 / b.n
     return (va + vb) ** 2 / (va**2 / (a.n - 1) + vb**2 / (b.n - 1))
+
+
+def means(n: Floats, total: Floats) -> Floats:
+    """Return means of many sets of rows; NaN of no rows."""
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+
+
+def variances(n: Floats, total: Floats, squares: Floats) -> Floats:
+    """Return sample variances of many sets of rows; NaN of fewer than two rows."""
+    spread = np.maximum(squares - total**2 / np.maximum(n, 1), 0) / np.maximum(n - 1, 1)
+    return np.where(n > 1, spread, np.nan)
+
+
+def mean_intervals(n: Floats, total: Floats, squares: Floats) -> tuple[Floats, Floats]:
+    """Return the ends of the t interval of many means at once; NaN of fewer than two rows."""
+    half = special.stdtrit(np.maximum(n - 1, 1), 0.5 + CONFIDENCE / 2) * np.sqrt(variances(n, total, squares))
+    half /= np.sqrt(np.maximum(n, 1))
+    centre = means(n, total)
+    return centre - half, centre + half
+
+
+def difference_intervals(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    """Return the ends of Welch's interval of many differences at once: what `difference` returns for each.
+
+    Parameters
+    ----------
+    a, b : ndarray of shape (k, 3)
+        Count, sum and sum of squares of the rows on either side.
+    """
+    gap = means(a[:, 0], a[:, 1]) - means(b[:, 0], b[:, 1])
+    va, vb = (variances(*x.T) / np.maximum(x[:, 0], 1) for x in (a, b))
+    both = np.where(va + vb > 0, va + vb, 1.0)
+    shares = (va / both) ** 2 / np.maximum(a[:, 0] - 1, 1) + (vb / both) ** 2 / np.maximum(b[:, 0] - 1, 1)
+    freedom = 1 / np.where(shares > 0, shares, 1.0)
+    half = special.stdtrit(freedom, 0.5 + CONFIDENCE / 2) * np.sqrt(va + vb)
+    return gap - half, gap + half
 
 
 def welch_t(a: Moments, b: Moments) -> float:
