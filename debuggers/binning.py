@@ -209,7 +209,9 @@ def bin_column(column: pd.Series, kind: Column, bins: int = MAX_BINS) -> Bins:
     """
     name, room = kind.name, max(bins - 1, 1)
     if kind.kind.is_numeric:
-        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        plain = column.dtype == np.float64  # then nothing is copied unless other columns lie between the values
+        values = column.to_numpy() if plain else column.to_numpy(dtype=np.float64, na_value=np.nan)
+        values = np.ascontiguousarray(values)
         return _numbers(name, values, room, few=kind.distinct <= room, whole=kind.kind is Kind.INTEGER)
     if kind.kind is Kind.DATE:
         return _dates(name, column, room)
@@ -217,14 +219,15 @@ def bin_column(column: pd.Series, kind: Column, bins: int = MAX_BINS) -> Bins:
 
 
 def _numbers(name: str, values: npt.NDArray[np.float64], room: int, *, few: bool, whole: bool) -> Intervals:
-    missing = np.isnan(values)
-    finite = values[np.isfinite(values)]
+    known = np.isfinite(values)
+    finite = values if known.all() else values[known]
+    infinite = len(finite) < len(values) and bool(np.isinf(values).any())
     if not len(finite):
-        return Intervals(name, missing.astype(np.uint8) * int((~missing).any()), int((~missing).any()))
+        return Intervals(name, np.isnan(values).astype(np.uint8) * int(infinite), int(infinite))
     distinct: list[float] = np.sort(pd.unique(finite)).tolist() if few else []
     plain = [int(v) for v in distinct] if whole else distinct
     # An infinite value lies in the bin of the smallest or largest number, which then holds more than one value.
-    exact = few and np.isfinite(values[~missing]).all()
+    exact = few and not infinite
     cuts = plain[1:] if few else [int(c) if whole and c.is_integer() else c for c in equal_cuts(finite, room)]
     codes = kernel.bin_numbers(values, np.array(cuts, dtype=np.float64))
     return Intervals(name, codes, len(cuts) + 1, tuple(cuts), tuple(plain) if exact else ())
