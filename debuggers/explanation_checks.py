@@ -209,8 +209,8 @@ def baseline_invariance(trial: _Trial) -> Check:
         return Check(name, UNKNOWN, np.nan, limit, len(trial.rows), reading)
     worst = min(found, key=lambda title: found[title])
     reading = (
-        f"Lowest rank correlation of the importances with those against other rows ({', '.join(found)}); lowest with "
-        f"{worst}. Where it fails, the ranking says as much about the background as about the model."
+        f"Lowest rank correlation of the importances with those against other rows ({', '.join(found)}), "
+        f"here against {worst}. Where it fails, the ranking says as much about the background as about the model."
     )
     return Check(name, PASS if found[worst] >= SAME_ORDER else FAIL, found[worst], limit, len(trial.rows), reading)
 

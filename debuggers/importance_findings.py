@@ -1,4 +1,8 @@
-"""What looks wrong in importances: features that only make the model worse, that hang on errors, or that leak."""
+"""What looks wrong in importances.
+
+Features that make the model worse, because what they said in training does not hold here; features that the error hangs
+on more than the prediction; and features that explain the target too well.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +19,8 @@ from debuggers.subject import Subject
 Floats = npt.NDArray[np.float64]
 # Fewer rows tell nothing of features that hardly matter.
 MIN_ROWS = 200
-# A harm below this share of the loss is not worth a sentence.
-WORTH_SAYING = 0.002
+# A harm below this share of the loss is what a fitted model does with a column of noise.
+WORTH_SAYING = 0.02
 # A leak: one feature takes so much of the loss away, and of what is taken away so much is its own.
 LEAK_REMOVED, LEAK_OWN = 0.9, 0.8
 # A feature that matters for the error: at least this share of it, and so many times its share of the prediction.
@@ -59,9 +63,9 @@ def _harmful(subject: Subject, table: pd.DataFrame, whole: float, n: int, measur
             continue
         feature = str(row["feature"])
         yield Finding(
-            kind="overfit",
+            kind="shortcut",
             severity=Severity.of_share(share),
-            headline=f"Using {feature} makes the model worse: it adds {row['change']:.3g} to the mean {measure}.",
+            headline=f"Knowing {feature} makes the model worse: it adds {row['change']:.3g} to the mean {measure}.",
             rows=len(subject.test),
             effect=Estimate(row["change"], row["change_low"], row["change_high"], n),
             features=(feature,),
@@ -89,7 +93,7 @@ def _of_the_error(subject: Subject, shares: pd.Series, losses: Floats, measure: 
             continue
         said = f"{own:.0%} of the {measure} and {prediction:.0%} of the prediction".replace("%", " %")
         yield Finding(
-            kind="shortcut",
+            kind="overfit",
             severity=Severity.MEDIUM if own >= 4 * ERROR_SHARE else Severity.LOW,
             headline=f"{feature} matters for the error more than for the prediction: {said} hang on it.",
             rows=len(subject.test),

@@ -15,7 +15,7 @@ from debuggers.statistics import CONFIDENCE, Moments, benjamini_hochberg, differ
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-# Bins that a feature's own effect is taken out in, and those that a partner is looked at in.
+# Bins that a feature's own effect is taken out in, and those of feature and partner that make cells.
 OWN_BINS, PARTNER_BINS = 30, 8
 
 
@@ -124,8 +124,8 @@ def group_table(values: Floats, features: Sequence[str], inside: Mask) -> pd.Dat
 def partner_table(values: Floats, own: Sequence[Bins], others: Sequence[Bins], chosen: Sequence[int]) -> pd.DataFrame:
     """Return for each chosen feature the other one that explains most of how its contribution varies.
 
-    The contribution's mean within bins of the feature's own value is taken out; of what remains, the share that bins of
-    the other feature explain is counted, adjusted for the number of bins.
+    The contribution's mean within bins of the feature's own value is taken out; of what remains, the share that cells
+    of both features explain is counted, adjusted for the number of cells.
 
     Parameters
     ----------
@@ -147,7 +147,9 @@ def partner_table(values: Floats, own: Sequence[Bins], others: Sequence[Bins], c
         whole = float(np.square(left).sum())
         if whole <= 1e-18 * max(float(np.square(values).sum()), 1e-300):
             continue
-        pairs = [(others[j].feature, _explained(left, others[j], whole)) for j in range(len(others)) if j != i]
+        pairs = [
+            (others[j].feature, _explained(left, others[i], others[j], whole)) for j in range(len(others)) if j != i
+        ]
         pairs.sort(key=lambda pair: -pair[1])
         rows += [{"feature": own[i].feature, "partner": name, "explained": share} for name, share in pairs]
     return pd.DataFrame(rows, columns=["feature", "partner", "explained"])
@@ -159,10 +161,12 @@ def _without_means(values: Floats, bins: Bins) -> Floats:
     return np.asarray(values - (total / np.maximum(count, 1))[bins.codes])
 
 
-def _explained(left: Floats, bins: Bins, whole: float) -> float:
-    """Return the share of a spread that bins explain, less what as many random ones would."""
-    count = np.bincount(bins.codes, minlength=bins.known + 1)
-    total = np.bincount(bins.codes, left, minlength=bins.known + 1)
+def _explained(left: Floats, own: Bins, other: Bins, whole: float) -> float:
+    """Return the share of a spread that cells of two features explain, less what as many random ones would."""
+    width = other.known + 1
+    cell = own.codes.astype(np.int64) * width + other.codes
+    count = np.bincount(cell)
+    total = np.bincount(cell, left)
     used = count > 0
     explained = float((np.square(total[used]) / count[used]).sum()) / whole
     n, k = len(left), int(used.sum())

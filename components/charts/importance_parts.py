@@ -29,7 +29,7 @@ class Step:
         """The number beside it."""
         if self.is_level:
             return number(self.start)
-        return f"{'+' if self.size >= 0 else '−'}{number(abs(self.size))}"
+        return f"{'+' if self.size >= 0 else ''}{number(self.size)}"
 
 
 def waterfall_steps(table: pd.DataFrame, base: float, column: str, what: str) -> list[Step]:

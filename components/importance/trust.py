@@ -32,10 +32,10 @@ def draw_checks(shown: Shown) -> None:
     st.markdown(f"**Checks of the explanation itself:** {said}.")
     for r in found.checks.itertuples():
         verdict = str(r.verdict)
-        with st.container(horizontal=True, vertical_alignment="top", gap="small"):
-            st.badge(verdict, icon=MARKS[verdict][0], color=MARKS[verdict][1], width=100)
-            figure = f"{number(float(str(r.number)))}, has to be {r.limit}; " if str(r.number) != "nan" else ""
-            st.markdown(f"**{r.check}** · {figure}{r.rows:,} rows  \n{literal(r.reading)}")
+        badge, words = st.columns([1, 7], vertical_alignment="top", gap="small")
+        badge.badge(verdict, icon=MARKS[verdict][0], color=MARKS[verdict][1])
+        figure = f"{number(float(str(r.number)))}, has to be {r.limit}; " if str(r.number) != "nan" else ""
+        words.markdown(f"**{r.check}** · {figure}{r.rows:,} rows  \n{literal(r.reading)}")
     frame = shown.frame
     drawn = deletion_figure(found.deletion, frame.palette, title=f"mean change ({shown.unit})")
     frame.chart(drawn, key="importance_deletion", alt="Change of the output while features are replaced", main=False)
@@ -100,8 +100,8 @@ def _fidelity(shown: Shown, found: ImportanceResult) -> None:
     untrusted = int((table["trusted"].map(lambda v: v is False)).sum())
     more = f" The {MOST_SLICES} least faithful of {len(table)} are drawn." if len(table) > MOST_SLICES else ""
     st.caption(
-        f"Red: too low to trust, in {untrusted} of {len(table)} slices; grey: under {MIN_ROWS} held-out rows.{more} "
-        "A click makes the slice the cohort."
+        f"Red: too low to trust, in {untrusted} of {len(table)} slices, by the decisions or by R² (in the hover); grey: "
+        f"under {MIN_ROWS} held-out rows.{more} A click makes the slice the cohort."
     )
     for point in picked.get("points", [])[:1]:
         if "customdata" in point:
