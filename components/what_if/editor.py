@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from threading import Semaphore
 from typing import Any
 
 import pandas as pd
@@ -26,6 +28,8 @@ from debuggers.errors import InputError
 # An answer that took longer than the first comes after the output alone, which is on screen while it is computed;
 # one that took longer than the second is computed with progress shown.
 AT_ONCE_SECONDS, QUICK_SECONDS = 0.06, 0.3
+# Many short runs at once in one interpreter hold each other up: in turn, the first is done before the last begins.
+TURNS = Semaphore(2)
 FILTER_FROM = 12
 SHOWN = 36
 
@@ -62,6 +66,10 @@ class Editor:
 
     def draw(self) -> None:
         """Draw everything, what the model says first: it is on screen while the rest is still computed."""
+        with TURNS if self.bench.seconds <= QUICK_SECONDS else nullcontext():
+            self._draw()
+
+    def _draw(self) -> None:
         self.params = WhatIfParams(self.bench.row, write_edits(self.bench.edits))
         with st.container(key="what_if_readout", gap=None):
             self._readout()
