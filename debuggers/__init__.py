@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from debuggers.attribution import explain, shap_values
     from debuggers.curves import accumulated_local_effects, partial_dependence
+    from debuggers.joint_effects import interactions
 
-__all__ = ["accumulated_local_effects", "explain", "partial_dependence", "shap_values"]
+__all__ = ["accumulated_local_effects", "explain", "interactions", "partial_dependence", "shap_values"]
 
 _HOME = {
     "accumulated_local_effects": "curves",
     "explain": "attribution",
+    "interactions": "joint_effects",
     "partial_dependence": "curves",
     "shap_values": "attribution",
 }

@@ -171,7 +171,7 @@ class TreeEffects:
         first, last = rows or (0, self.n)
         slots, runs = self._layout(chosen)
         out = np.empty((last - first, len(chosen), self.n_outputs, self.longest))
-        codes = self._coded.tables[0][:, first:last]
+        codes = np.ascontiguousarray(self._coded.tables[0][:, first:last])  # kernels are compiled for whole tables
         grids, words = self._grids(chosen, None), self._words(len(chosen))
 
         def work(part: tuple[int, int]) -> None:

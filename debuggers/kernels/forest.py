@@ -273,7 +273,7 @@ def lay_out_runs(forest: Forest, slots: Slots, bits: Words, lengths: Longs) -> R
                 d -= 1
                 continue
             way.phase[d] += 1
-            _narrow(way, d, bits, forest.test[at], forest.feature[at], wanted)
+            narrow(way, d, bits, forest.test[at], forest.feature[at], wanted)
             way.node[d + 1] = forest.left[at] if way.phase[d] == 1 else forest.right[at]
             d += 1
             way.phase[d] = 0
@@ -281,7 +281,7 @@ def lay_out_runs(forest: Forest, slots: Slots, bits: Words, lengths: Longs) -> R
 
 
 @compiled
-def _narrow(way: Way, d: int, bits: Words, row: int, feature: int, wanted: npt.NDArray[np.bool_]) -> None:
+def narrow(way: Way, d: int, bits: Words, row: int, feature: int, wanted: npt.NDArray[np.bool_]) -> None:
     """Go one level down: of the column that is asked, only the values that go there stay."""
     m = way.many[d]
     here, below = d * way.stride + 1, (d + 1) * way.stride + 1
@@ -345,3 +345,34 @@ def code_numbers(column: Floats, cuts: Floats, out: Codes) -> None:
         for i in range(rows):
             x = column[start + i]
             out[start + i] = n + 1 if np.isnan(x) else min(at[i], n)
+
+
+def smallest() -> tuple[Forest, Splits, Codes]:
+    """Return a tree with one question, and the codes of two rows: what kernels are warmed with."""
+    root, feature, left, right = (np.array(v, dtype=np.int32) for v in ([0], [0, -1, -1], [1, -1, -1], [2, -1, -1]))
+    forest = Forest(
+        root=root,
+        output=root.copy(),
+        feature=feature,
+        test=np.zeros(3, np.int32),
+        left=left,
+        right=right,
+        value=np.array([[0.0], [1.0], [2.0]]),
+        cover=np.array([2.0, 1.0, 1.0]),
+        base=np.zeros(1),
+        depth=1,
+        n_features=1,
+    )
+    none = np.zeros(0, np.int32)
+    splits = Splits(np.array([0, 3]), none, np.zeros(1, np.int64), none, none)
+    return forest, splits, np.array([[0, 1]], dtype=np.uint16)
+
+
+def warm() -> None:
+    """Compile this module's kernels."""
+    forest, splits, codes = smallest()
+    code_numbers(np.zeros(1), np.zeros(1), codes[0, :1].copy())
+    slots = lay_out_slots(forest, np.ones(1, np.bool_))
+    bits = np.zeros((n_rows(splits), 1), np.uint64)
+    fill_bits(codes, 0, 2, splits, bits)
+    lay_out_runs(forest, slots, bits, np.array([2]))

@@ -26,9 +26,12 @@ from debuggers.kernels.forest import (
     Splits,
     Way,
     fill_bits,
+    lay_out_runs,
+    lay_out_slots,
     n_rows,
     room_for_way,
     slot_of,
+    smallest,
     wanted_columns,
 )
 
@@ -180,3 +183,14 @@ def _add_leaves(
                 for r in range(runs.start[s], runs.start[s + 1]):
                     steps[f, o, runs.low[r]] += weight
                     steps[f, o, runs.high[r]] -= weight
+
+
+def warm() -> None:
+    """Compile this module's kernels."""
+    forest, splits, codes = smallest()
+    slots = lay_out_slots(forest, np.ones(1, np.bool_))
+    bits = np.zeros((n_rows(splits), 1), np.uint64)
+    fill_bits(codes, 0, 2, splits, bits)
+    runs = lay_out_runs(forest, slots, bits, np.array([2]))
+    counts = count_rows(codes, 0, 2, 1, forest, splits, slots)
+    dependence_from_counts(counts, forest, slots, runs, 2, np.zeros((1, 1, 2)))

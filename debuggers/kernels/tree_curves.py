@@ -26,11 +26,14 @@ from debuggers.kernels.forest import (
     Splits,
     Way,
     fill_bits,
+    lay_out_runs,
+    lay_out_slots,
     n_rows,
     room_for_way,
     slot_of,
+    smallest,
 )
-from debuggers.kernels.links import Answer, answer
+from debuggers.kernels.links import LOGISTIC, Answer, answer
 
 Bins = npt.NDArray[np.int32]
 
@@ -342,3 +345,17 @@ def _step(way: Way, c: int, first: int, leaf: int, slot: int, forest: Forest, ru
                     change = forest.value[leaf, j] - room.leaf[i, j]
                     room.steps[i, c, first + j, low] += change
                     room.steps[i, c, first + j, high] -= change
+
+
+def warm() -> None:
+    """Compile this module's kernels."""
+    forest, splits, codes = smallest()
+    slots = lay_out_slots(forest, np.ones(1, np.bool_))
+    bits = np.zeros((n_rows(splits), 1), np.uint64)
+    fill_bits(codes, 0, 2, splits, bits)
+    runs = lay_out_runs(forest, slots, bits, np.array([2]))
+    first = np.zeros(1, np.int32)
+    grids = Grids(first, np.array([2], np.int32), first)
+    individual_curves(codes, 0, 2, 1, forest, splits, slots, runs, grids, np.zeros((2, 1, 1, 2)))
+    link, pivot = Answer(LOGISTIC, 1.0, 0.0, log_odds=False), np.zeros((1, 1, 2))
+    summed_curves(codes, 0, 2, 1, forest, splits, slots, runs, grids, np.zeros((1, 2), np.int32), link, pivot)

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from debuggers.kernels.compiled import compiled
-from debuggers.kernels.forest import Codes, Floats, Forest, Ints, Longs, Splits
+from debuggers.kernels.forest import Codes, Floats, Forest, Ints, Longs, Splits, smallest
 
 MOST_SLOTS = 16  # columns on one way: patterns are of 16 bits
 PART_BITS = 10  # of a part's index: tables that stay near the processor
@@ -736,3 +736,19 @@ def gauss_legendre() -> tuple[Floats, Floats]:
         x, w = np.polynomial.legendre.leggauss(q)
         points[q, :q], weights[q, :q] = (x + 1.0) / 2.0, w / 2.0
     return points, weights
+
+
+def warm() -> None:
+    """Compile this module's kernels."""
+    forest, splits, codes = smallest()
+    questions, parts = questions_of(splits), cut_trees(forest, 0, 1)
+    index_start = np.concatenate([[0], np.cumsum(1 << parts.bits)])
+    counts = count_indices(codes, 0, 2, np.ones(2), forest, parts, questions, index_start)
+    seen = list_seen(counts, index_start)
+    table_start = np.array([0, len(seen.indices)])
+    table = np.zeros(len(seen.indices))
+    points, weights = gauss_legendre()
+    fill_path_dependent(0, 1, forest, parts, seen, table, table_start, points, weights)
+    fill_interventional(0, 1, forest, parts, seen, counts, index_start, table, table_start)
+    out = np.zeros((2, 1, 1))
+    add_values(codes, 0, 2, forest, parts, questions, index_start, seen, table, table_start, out)

@@ -52,3 +52,15 @@ def raw_values(
                 at = left[at] if goes_left(x, rule[at], threshold[at], missing_left[at], own) else right[at]
             for j in range(value.shape[1]):
                 out[i, output[t] + j] += value[at, j]
+
+
+def warm() -> None:
+    """Compile this module's kernels."""
+    none = np.zeros(0, np.int32)
+    leaf = np.full(1, -1, np.int32)
+    nodes = (
+        leaf, np.zeros(1), np.zeros(1, np.uint8), leaf, leaf, np.zeros(1, np.bool_), leaf, np.zeros(1, np.int64), none,
+        np.zeros((1, 1)),
+    )  # fmt: skip
+    first = np.zeros(1, np.int32)
+    raw_values(np.zeros((1, 1)), nodes, first, first, np.zeros((1, 1)))

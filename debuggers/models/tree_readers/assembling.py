@@ -87,7 +87,7 @@ def assemble(trees: Sequence[Tree], *, base: Array, n_inputs: int, **scalars: An
         cover=_joined([t.cover for t in trees], sizes, np.nan).astype(np.float64),
         root=starts.astype(np.int32),
         output=np.array([t.output for t in trees], dtype=np.int32),
-        base=np.asarray(base, dtype=np.float64).reshape(-1),
+        base=np.array(base, dtype=np.float64).reshape(-1),
         n_inputs=int(n_inputs),
         **scalars,
     )
