@@ -32,6 +32,8 @@ CORES = 2
 NEXT = 50
 # The slice that is best once its ends fit is seldom the first between quantiles, but nearly always among so many.
 FINALISTS = 6
+# Among more rows than this the first is taken as it is: a slice stands out there before its ends fit.
+MANY_ROWS = 100_000
 # Work of fewer nanoseconds is not worth a thread.
 SMALL = 2e6
 
@@ -168,12 +170,13 @@ class _Round:
     def best(self, lattice: Lattice, top: Sequence[tuple[float, tuple[int, ...]]]) -> tuple[Item, ...] | None:
         """Return the best of the first slices of a lattice once the ends of their intervals fit; None without any."""
         finalists: dict[tuple[int, ...], tuple[Item, ...]] = {}
+        wanted = self.settings.finalists if len(self.values) <= MANY_ROWS else 1
         for _, chosen in top:
             items = tuple(lattice.items[item] for item in chosen)
             place = tuple(item.column for item in items)
             if place not in finalists and self._stands_out(items):
                 finalists[place] = items
-            if len(finalists) == self.settings.finalists:
+            if len(finalists) == wanted:
                 break
         found = in_threads(self._refined, list(finalists.values()), span=(0, 0))
         return max(found, key=lambda one: one[0])[1] if found else None
