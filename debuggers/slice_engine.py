@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from debuggers.errors import NotApplicable
 from debuggers.params import Choice, Flag, Params, Range
 from debuggers.slice_evidence import NO_NULLS, Nulls, evidence
 from debuggers.slice_items import Columns
@@ -123,9 +124,12 @@ def examine(subject: Subject, params: SliceParams, *, searched: Mask | None = No
     Raises
     ------
     NotApplicable
-        The subject's task does not have the measure.
+        The subject's task does not have the measure, or its values are too large to be squared and added up.
     """
     target = make_target(subject, params.measure)
+    with np.errstate(over="ignore"):
+        if not np.isfinite(np.square(target.values).sum()):
+            raise NotApplicable("The measure", "its values are too large to add up: give the target in larger units.")
     obstacle = _obstacle(target)
     columns = Columns((), ()) if obstacle else Columns.of(subject.test, column_names(subject, params))
     searched = _half(target, params.seed) if searched is None else searched

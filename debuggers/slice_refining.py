@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +15,12 @@ from debuggers.slice_items import Codes, Columns, Item, rows_of
 Floats = npt.NDArray[np.float64]
 # Times that each literal's ends are moved at most.
 SWEEPS = 4
-# By how much a literal has to raise the square of Welch's t to stay. An interval's ends are chosen among thousands, a
-# category among dozens: chance alone raises it by about twice the logarithm of that. Measured on planted slices.
-INTERVAL_PRICE, CATEGORY_PRICE = 14.0, 4.0
+# By how much a literal has to raise the square of Welch's t to stay. An interval's ends are chosen among thousands and
+# its column among all, a category among dozens: chance alone raises it by about twice the logarithm of what there is to
+# choose from. Measured on planted slices.
+INTERVAL_PRICE, CATEGORY_PRICE = 7.0, 3.0
 # By how much an end of an interval has to raise it, beside leaving the interval open on that side.
-END_PRICE = 4.0
+END_PRICE = 2.0
 
 
 @dataclass(frozen=True)
@@ -100,13 +102,21 @@ def simplest(
         for item in chosen:
             shorter = [other for other in chosen if other is not item]
             less = refined(columns, codes, values, shorter, rank)
-            price = INTERVAL_PRICE if columns.is_interval(item) else CATEGORY_PRICE
-            options.append((square - _square(values, codes, less) - price, less))
+            options.append((square - _square(values, codes, less) - _price(columns, item), less))
         lost, less = min(options)
         if lost >= 0:
             break
         chosen = less
     return _opened(columns, codes, values, chosen)
+
+
+def worth(columns: Columns, codes: Sequence[Codes], values: Floats, items: Sequence[Item]) -> float:
+    """Return the square of a slice's t without the price of its literals, by which slices of any length compare."""
+    return _square(values, codes, items) - sum(_price(columns, item) for item in items)
+
+
+def _price(columns: Columns, item: Item) -> float:
+    return INTERVAL_PRICE + 2 * log(len(columns.bins)) if columns.is_interval(item) else CATEGORY_PRICE
 
 
 def _opened(columns: Columns, codes: Sequence[Codes], values: Floats, items: Sequence[Item]) -> tuple[Item, ...]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from debuggers.execution import in_threads, report, threads
 from debuggers.kernels import slice_lattice as kernel
 from debuggers.slice_items import Codes, Columns, Item, Lattice, make_lattice, quantile_ranges, rows_of
-from debuggers.slice_refining import Rank, simplest, welch
+from debuggers.slice_refining import Rank, simplest, welch, worth
 from debuggers.strata import added, beyond, divided
 
 Floats = npt.NDArray[np.float64]
@@ -28,8 +28,12 @@ PER_ROW, PER_BOX, PER_CELL = 2.0, 8.0, 4.0
 MAX_CELLS = 4_000_000  # of one cube: 128 MB
 # The budget is reckoned for so many cores, whatever the machine has, so that every machine gives the same answer.
 CORES = 2
-# Slices that stand out in what is left, of which the first that errs more than all other rows is taken.
+# Slices that stand out in what is left, of which those that err more than all other rows are finalists.
 NEXT = 50
+# The slice that is best once its ends fit is seldom the first between quantiles, but nearly always among so many.
+FINALISTS = 6
+# Among more rows than this the first is taken as it is: a slice stands out there before its ends fit.
+MANY_ROWS = 100_000
 # Work of fewer nanoseconds is not worth a thread.
 SMALL = 2e6
 
@@ -69,6 +73,11 @@ class Settings:
     adds: float = 3.5
     count: int = 10
     seconds: float = 20.0
+
+    @property
+    def finalists(self) -> int:
+        """Slices of which the ends are moved before the best is taken; where another score ranks, its first one."""
+        return FINALISTS if self.ranking == "Welch t" else 1
 
     @property
     def rank(self) -> Rank:
@@ -133,12 +142,10 @@ def search(columns: Columns, codes: Sequence[Codes], values: Floats, settings: S
         groups, left_out = within_budget(lattice, left + overall, settings)
         first = first or (lattice, groups, left_out)
         least = settings.adds if found else -np.inf
-        coarse = _first_above(least, lattice, codes, values, best(lattice, left + overall, settings, NEXT, groups))
-        if coarse is None:
+        top = best(lattice, left + overall, settings, NEXT, groups)
+        items = _Round(columns, codes, values, left + overall, settings, least).best(lattice, top)
+        if items is None:
             break
-        items = simplest(columns, codes, left + overall, coarse, settings.rank)
-        if welch(values, rows_of(codes, items)) < least:  # it fits what is left better than it errs more than the rest
-            items = coarse
         inside = rows_of(codes, items)
         if found and not added(values, inside, strata) >= settings.adds:
             break
@@ -149,19 +156,39 @@ def search(columns: Columns, codes: Sequence[Codes], values: Floats, settings: S
     return Search(tuple(found), (*columns.left_out, *left_out), lattice, groups)
 
 
-def _first_above(
-    least: float,
-    lattice: Lattice,
-    codes: Sequence[Codes],
-    values: Floats,
-    top: Sequence[tuple[float, tuple[int, ...]]],
-) -> tuple[Item, ...] | None:
-    """Return the first slice that also errs more than all other rows, not only than those of its stratum."""
-    for _, chosen in top:
-        items = tuple(lattice.items[item] for item in chosen)
-        if welch(values, rows_of(codes, items)) >= least:
-            return items
-    return None
+@dataclass(frozen=True, eq=False)
+class _Round:
+    """One round of a search: the rows searched, and what is left of their loss beside the slices already found."""
+
+    columns: Columns
+    codes: Sequence[Codes]
+    values: Floats
+    left: Floats
+    settings: Settings
+    least: float  # Welch's t that a slice has to reach among all other rows, not only among those of its stratum
+
+    def best(self, lattice: Lattice, top: Sequence[tuple[float, tuple[int, ...]]]) -> tuple[Item, ...] | None:
+        """Return the best of the first slices of a lattice once the ends of their intervals fit; None without any."""
+        finalists: dict[tuple[int, ...], tuple[Item, ...]] = {}
+        wanted = self.settings.finalists if len(self.values) <= MANY_ROWS else 1
+        for _, chosen in top:
+            items = tuple(lattice.items[item] for item in chosen)
+            place = tuple(item.column for item in items)
+            if place not in finalists and self._stands_out(items):
+                finalists[place] = items
+            if len(finalists) == wanted:
+                break
+        found = in_threads(self._refined, list(finalists.values()), span=(0, 0))
+        return max(found, key=lambda one: one[0])[1] if found else None
+
+    def _stands_out(self, items: Sequence[Item]) -> bool:
+        return welch(self.values, rows_of(self.codes, items)) >= self.least
+
+    def _refined(self, coarse: tuple[Item, ...]) -> tuple[float, tuple[Item, ...]]:
+        items = simplest(self.columns, self.codes, self.left, coarse, self.settings.rank)
+        if not self._stands_out(items):  # it fits what is left better than it errs more than the rest
+            items = coarse
+        return worth(self.columns, self.codes, self.left, items), items
 
 
 def nearest(lattice: Lattice, codes: Sequence[Codes], items: Sequence[Item]) -> tuple[Item, ...]:

@@ -64,21 +64,22 @@ def make_target(subject: Subject, measure: str) -> Target:
     if measure.startswith("false"):
         if task is not Task.BINARY:
             raise NotApplicable(
-                "Weak slices", f"{measure.capitalize()} need a binary classifier: choose loss or error."
+                "The measure", f"{measure.capitalize()} need a binary classifier: choose loss or error."
             )
         truth = 0.0 if measure == "false positives" else 1.0
         counted = subject.y == truth
         title = f"false-{'positive' if truth == 0 else 'negative'} rate"
         return Target(measure, title, subject.error * counted, counted)
     if task is Task.MULTICLASS:
-        raise NotApplicable("Weak slices", f"{measure.capitalize()} needs one number per row: choose loss or error.")
+        raise NotApplicable("The measure", f"{measure.capitalize()} needs one number per row: choose loss or error.")
     sign = 1.0 if measure == "over-prediction" else -1.0
     return _directed(subject, measure, sign)
 
 
 def _whole(subject: Subject, measure: str) -> Target:
     which = ("loss", "error").index(measure)
-    values = (subject.loss, subject.error)[which]
+    with np.errstate(over="ignore"):  # what is then infinite is told by whoever asks
+        values = subject.loss if measure == "loss" else subject.error
     title = measure_title(subject.task, measure)
     every = np.ones(len(values), dtype=bool)
     said = metrics.expected(subject.task, subject.scores, subject.threshold)

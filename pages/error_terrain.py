@@ -15,7 +15,7 @@ from debuggers.slices import Slice
 NUMBER = st.column_config.NumberColumn
 SHOWN = {
     "place": NUMBER("No."),
-    "slice": st.column_config.TextColumn("Slice", width=460),
+    "slice": st.column_config.TextColumn("Slice", width=330),
     "verdict": st.column_config.TextColumn("Verdict"),
     "held_out_rows": NUMBER("Rows", help="Of the held-out half", format="localized"),
     "held_out_loss": NUMBER("Mean", help="Of the held-out half", format="%.3g"),
@@ -42,8 +42,8 @@ def choose(rows: pd.DataFrame, position: int) -> None:
 
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    chosen = {name: frame.control(name) for name in ("measure", "method", "max_literals", "min_share", "depth")}
-    chosen |= more_controls(frame)
+    chosen = {name: frame.control(name) for name in ("measure", "method", "min_share", "depth")}
+    chosen |= more_controls(frame, "max_literals")
 
 tree_view, slice_view, grid_view = st.container(), st.container(), st.container()
 with grid_view:

@@ -17,6 +17,7 @@ from debuggers.analyses.weak_slices import WeakSlicesParams, weak_slices
 from debuggers.cohort import cohort_mask
 from debuggers.data.demos import write_demo
 from debuggers.debugger import all_debuggers
+from debuggers.errors import NotApplicable
 from debuggers.matching import Roles, make_subject
 from debuggers.opening import read_files
 from debuggers.slice_methods import METHODS
@@ -165,7 +166,7 @@ def test_other_columns_are_looked_along_only_if_asked_for() -> None:
     table = features.assign(branch=branch, p=np.where(says, 0.85, 0.15), y=(says ^ wrong).astype(int))
     roles = Roles(target="y", predictions=("p",), task=Task.BINARY, ignore=("branch",))
     of = make_subject("branches", table, roles)
-    assert run(of).findings == ()
+    assert not any("branch" in place.features for place in run(of).places)
     finding = run(of, all_columns=True).findings[0]
     assert finding.slice is not None
     assert finding.slice.text == "branch = 'x'"
@@ -260,6 +261,24 @@ def test_one_row_per_category_is_no_region(method: str) -> None:
     found = run(scored(table, np.arange(900) % 4 == 0), method=method)
     assert all("id" not in place.features for place in found.places)
     assert any("of id only the 0 most frequent" in s for s in found.left_out)
+
+
+@pytest.mark.parametrize("measure", ["loss", "error"])
+def test_values_too_large_to_add_up_are_a_sentence(measure: str) -> None:
+    table = people(500).assign(said=0.0, y=np.linspace(-1, 1, 500) * 1e200)
+    of = make_subject("huge", table, Roles(target="y", predictions=("said",), task=Task.REGRESSION))
+    with pytest.raises(NotApplicable, match="larger units"):
+        run(of, measure=measure)
+
+
+def test_one_class_and_missing_targets_are_an_answer() -> None:
+    rng, features = np.random.default_rng(0), people(2_000)
+    table = features.assign(p=rng.random(2_000), y=np.where(rng.random(2_000) < 0.3, np.nan, 1.0))
+    of = make_subject("one", table, Roles(target="y", predictions=("p",), task=Task.BINARY))
+    found = run(of)
+    assert found.searched + found.held_out == table["y"].notna().sum()
+    assert found.findings == ()
+    assert "0 rows are too few" in run(of, measure="false positives").obstacle
 
 
 def test_no_labels_are_an_obstacle() -> None:
