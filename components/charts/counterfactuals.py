@@ -40,6 +40,6 @@ def changes_figure(changes: pd.DataFrame, palette: Palette) -> go.Figure:
         colorscale=scale((palette.cohort, palette.faint, palette.error)), zmin=-2 * most, zmax=2 * most,
         showscale=False, xgap=4, ygap=3,
     )  # fmt: skip
-    plot.update_xaxes(type="category", side="top", showline=False, tickprefix="Change ")
-    plot.update_yaxes(autorange="reversed", showgrid=False)
+    plot.update_xaxes(type="category", side="top", showline=False, ticks="", tickprefix="Change ")
+    plot.update_yaxes(autorange="reversed", showgrid=False, showline=False, ticks="")
     return plot

@@ -12,10 +12,9 @@ import streamlit as st
 from components import state
 from components.charts.counterfactuals import changes_figure
 from components.compute import wait
-from components.page import palette
+from components.page import palette, tidy_columns
 from components.text import literal, number, percent
 from components.what_if.bench import Bench, shown
-from components.what_if.picking import pick
 from debuggers.analyses.what_if import UNUSUAL, WhatIfResult
 from debuggers.counterfactuals import Counterfactual, Counterfactuals, counterfactuals, other_goals
 from debuggers.data.schema import Kind
@@ -70,8 +69,8 @@ def draw_counterfactuals(bench: Bench, subject: Subject, result: WhatIfResult) -
 def _goal(subject: Subject, now: Any) -> Goal:
     """Draw what is wanted and return it."""
     if subject.task is Task.REGRESSION:
-        present = float(now[0])
-        start = present + float(np.std(subject.scores))
+        present, middle = float(now[0]), float(np.median(subject.scores))
+        start = middle if middle != present else present + float(np.std(subject.scores)) / 2
         wanted = st.number_input(
             f"Wanted: {literal(subject.output_title)}", value=start, format="%.4g", key="what_if_wanted", width=220,
             help="At least this where it is above the present one, at most this where it is below",
@@ -184,14 +183,17 @@ def _table(bench: Bench, subject: Subject, found: Counterfactuals) -> None:
     )
     if not subject.task.is_classification:
         table = table.drop(columns="decision")
-
-    def apply(i: int) -> None:
-        bench.put({**bench.edits, **found.found[i].changes}, f"smallest change {i + 1}")
-
-    pick(table, bench, "found", apply, {"what changes": st.column_config.TextColumn("What changes", width="large")})
+    config = tidy_columns(table) | {"what changes": st.column_config.TextColumn("What changes", width="large")}
+    st.dataframe(table, key="what_if_found", hide_index=True, column_config=config)
+    with st.container(horizontal=True, gap="small"):
+        for i, c in enumerate(found.found):
+            st.button(
+                f"Apply change {i + 1}", icon=":material/input:", key=f"what_if_apply_change_{i}",
+                on_click=bench.put, args=({**bench.edits, **c.changes}, f"smallest change {i + 1}"),
+            )  # fmt: skip
     st.caption(
-        "A click applies a change to the sliders. Each further one is the smallest that leaves alone at least one "
-        "feature of every one before it. “Unusual”: farther from every real row than 99 % of real rows are."
+        "Each further change is the smallest that leaves alone at least one feature of every one before it. “Unusual”: "
+        "farther from every real row than 99 % of real rows are from each other."
     )
 
 
@@ -244,17 +246,16 @@ def _real(bench: Bench, subject: Subject, found: Counterfactuals) -> None:
         }
     )
 
-    def apply(i: int) -> None:
-        row = int(found.real["row"].iloc[i])
-        bench.put(own_values(subject, position_of(subject, row)), f"values of row {row}")
-
     st.markdown("**The nearest real rows with that outcome**")
-    pick(table, bench, "real", apply)
+    st.dataframe(table, key="what_if_real", hide_index=True, column_config=tidy_columns(table))
+    with st.container(horizontal=True, gap="small"):
+        for row in found.real["row"].drop_duplicates().tolist():
+            st.button(
+                f"Apply row {row}", icon=":material/input:", key=f"what_if_apply_row_{row}",
+                on_click=bench.put, args=(own_values(subject, position_of(subject, row)), f"values of row {row}"),
+            )  # fmt: skip
     which = "all" if found.real_rows == found.total else f"{found.real_rows:,} of {found.total:,}, drawn at random,"
-    st.caption(
-        f"Searched {which} test rows. Distance: of each feature in standard deviations, another category as 1. "
-        "A click gives the edited row all values of a real one."
-    )
+    st.caption(f"Searched {which} test rows. Distance: of each feature in standard deviations, another category as 1.")
 
 
 def _fine_print(found: Counterfactuals) -> list[str]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
 from components import state
 from components.exports import safe_csv
+from components.page import tidy_columns
 from components.text import literal, number
 from components.what_if.bench import Bench, open_row, shown
 from components.what_if.counterfactuals import draw_counterfactuals
-from components.what_if.picking import pick
 from debuggers.analyses.what_if import OTHER_OUTCOME, WhatIfResult
 from debuggers.subject import Subject
 
@@ -38,6 +41,27 @@ def titles(subject: Subject) -> tuple[str, ...]:
     return subject.outputs if len(subject.outputs) > 1 else (subject.output_title,)
 
 
+def _pick(
+    table: pd.DataFrame, bench: Bench, name: str, act: Callable[[int], None], config: dict[str, Any] | None = None
+) -> None:
+    """Draw a table of which a clicked row does something; each step of the history has a table of its own."""
+    key = f"what_if_{name}_{bench.at}_{len(bench.steps)}"
+
+    def clicked() -> None:
+        rows = state.widget(key, {}).get("selection", {}).get("rows", [])
+        if rows:
+            act(rows[0])
+
+    st.dataframe(
+        table,
+        key=key,
+        hide_index=True,
+        column_config=tidy_columns(table) | (config or {}),
+        on_select=clicked,
+        selection_mode="single-row",
+    )
+
+
 def _flips(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
     flips = result.flips
     if flips.empty:
@@ -58,7 +82,7 @@ def _flips(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
     def apply(i: int) -> None:
         bench.change(flips["feature"].iloc[i], flips["value"].iloc[i])
 
-    pick(table, bench, "flips", apply, {"from": "Flips at", "move": move})
+    _pick(table, bench, "flips", apply, {"from": "Flips at", "move": move})
     st.caption("Changes of one feature alone that change the decision, the smallest first. A click applies one.")
 
 
@@ -127,7 +151,7 @@ def _scenarios(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
             open_row(chosen.row, chosen.edits)
             st.rerun()
 
-    pick(table, bench, f"scenarios_{len(table)}", bring_back)
+    _pick(table, bench, f"scenarios_{len(table)}", bring_back)
     st.caption(f"{literal(subject.output_title).capitalize()} before and after. A click brings a scenario back.")
 
 
@@ -141,5 +165,5 @@ def _history(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
     )
     if not subject.task.is_classification:
         table = table.drop(columns="decision")
-    pick(table, bench, "history", bench.go)
+    _pick(table, bench, "history", bench.go)
     st.caption(f"Step {bench.at} is shown. A click goes to another one.")
