@@ -12,6 +12,8 @@ from debuggers.grids import Grid
 from debuggers.subject import Subject
 
 Floats = npt.NDArray[np.float64]
+# A curve is extrapolated where fewer rows than this share are within reach, looked at in so many places.
+THIN, POSITIONS = 0.01, 201
 
 
 def curve_table(subject: Subject, found: FeatureCurves) -> pd.DataFrame:
@@ -54,12 +56,26 @@ def support_of(grid: Grid, column: pd.Series) -> Floats:
     if not grid.ordered:
         positions = grid.nearest(column)
         return np.bincount(positions + 1, minlength=len(grid.values) + 1)[1:] / max(len(column), 1)
+    missing = [column.isna().mean()] if grid.has_missing else []
+    return np.append(_within_reach(grid.numbers, grid.numbers, column), missing)
+
+
+def _within_reach(at: Floats, numbers: Floats, column: pd.Series) -> Floats:
+    """Return the share of rows whose value is within a twentieth of the grid's range of each position."""
     values = np.sort(column.dropna().to_numpy(dtype=np.float64))
-    numbers = grid.numbers
     reach = (numbers[-1] - numbers[0]) / 20 if len(numbers) else 0.0
-    inside = np.searchsorted(values, numbers + reach, side="right") - np.searchsorted(values, numbers - reach)
-    missing = [len(column) - len(values)] if grid.has_missing else []
-    return np.append(inside, missing) / max(len(column), 1)
+    inside = np.searchsorted(values, at + reach, side="right") - np.searchsorted(values, at - reach)
+    return np.asarray(inside / max(len(column), 1))
+
+
+def thin_parts(grid: Grid, column: pd.Series) -> pd.DataFrame:
+    """Return where along an ordered grid under `THIN` of the rows are within reach: `low`, `high` of each part."""
+    if not grid.ordered or len(grid.numbers) < 2:
+        return pd.DataFrame({"low": np.zeros(0), "high": np.zeros(0)})
+    at = np.linspace(grid.numbers[0], grid.numbers[-1], POSITIONS)
+    thin = _within_reach(at, grid.numbers, column) < THIN
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], thin, [False]]).astype(np.int8))).reshape(-1, 2)
+    return pd.DataFrame({"low": at[np.maximum(edges[:, 0] - 1, 0)], "high": at[np.minimum(edges[:, 1], POSITIONS - 1)]})
 
 
 def line_table(subject: Subject, found: FeatureCurves) -> pd.DataFrame:

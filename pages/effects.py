@@ -113,7 +113,7 @@ else:
     groups = result.groups[result.groups["output"] == output] if len(result.groups) else None
     look = CurveLook(title=title, ordered=ordered, centred=centred)
     frame.chart(
-        curve_figure(curves, lines, frame.palette, look, rest=rest, groups=groups),
+        curve_figure(curves, lines, frame.palette, look, rest=rest, groups=groups, thin=result.thin),
         key="effects_curve",
         alt=f"Mean prediction along {feature}",
     )

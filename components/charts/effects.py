@@ -12,7 +12,6 @@ from plotly.subplots import make_subplots
 from components.charts.theme import FONT, Palette, figure, scale
 from components.text import number, plotly_text, value_text
 
-THIN_SUPPORT = 0.01
 MISSING = "missing"
 MAX_DRAWN = 60
 
@@ -44,6 +43,7 @@ def curve_figure(
     *,
     rest: pd.DataFrame | None = None,
     groups: pd.DataFrame | None = None,
+    thin: pd.DataFrame | None = None,
 ) -> go.Figure:
     """Draw one output's curves of one feature, with the data's distribution below.
 
@@ -51,6 +51,8 @@ def curve_figure(
     ----------
     curves, lines, groups : DataFrame
         One output's rows of `EffectsResult.curves`, `EffectsResult.lines` and `EffectsResult.groups`.
+    thin : DataFrame
+        `EffectsResult.thin`.
     palette : Palette
     look : CurveLook
     rest : DataFrame, optional
@@ -71,6 +73,8 @@ def curve_figure(
     known = curves[curves["value"].notna()]
     if look.ordered and len(known):
         _ordered(plot, known, lines, palette, centred=look.centred, rest=rest)
+        if thin is not None:
+            _shade(plot, thin, palette)
         if groups is not None:
             _grouped(plot, groups, palette, centred=look.centred)
         _missing_mark(plot, curves, known, palette)
@@ -123,7 +127,6 @@ def _ordered(
         x=x, y=known["rows"], marker={"color": palette.line}, showlegend=False, row=2, col=1,
         hovertemplate="%{x}: %{y:,} rows nearest<extra></extra>",
     )  # fmt: skip
-    _shade(plot, x, known["support"].to_numpy(), palette)
 
 
 def _grouped(plot: go.Figure, groups: pd.DataFrame, palette: Palette, *, centred: bool) -> None:
@@ -155,18 +158,13 @@ def _individual(plot: go.Figure, lines: pd.DataFrame, palette: Palette, *, centr
     )  # fmt: skip
 
 
-def _shade(plot: go.Figure, x: np.ndarray, support: np.ndarray, palette: Palette) -> None:
+def _shade(plot: go.Figure, thin: pd.DataFrame, palette: Palette) -> None:
     """Shade where hardly any row lies: the curve is extrapolated there."""
-    thin = support < THIN_SUPPORT
-    first = True
-    for i in np.flatnonzero(thin):
-        left = x[i] if i == 0 else (x[i - 1] + x[i]) / 2
-        right = x[i] if i == len(x) - 1 else (x[i] + x[i + 1]) / 2
+    for i, (low, high) in enumerate(zip(thin["low"], thin["high"], strict=True)):
         plot.add_vrect(
-            x0=left, x1=right, fillcolor=palette.caution, opacity=0.14, line_width=0, row=1, col=1, layer="below",
-            name="under 1 % of rows near", showlegend=first,
+            x0=low, x1=high, fillcolor=palette.caution, opacity=0.14, line_width=0, row=1, col=1, layer="below",
+            name="under 1 % of rows near", showlegend=i == 0,
         )  # fmt: skip
-        first = False
 
 
 def _missing_mark(plot: go.Figure, curves: pd.DataFrame, known: pd.DataFrame, palette: Palette) -> None:

@@ -204,7 +204,7 @@ def _cells(subject: Subject, found: Counterfactuals) -> pd.DataFrame:
             now, units = found.values[feature], np.nan
             if subject.test.schema[feature].kind.is_numeric:
                 units = np.sign(float(new) - float(now)) * (0.3 + _share(subject, feature, float(new) - float(now)))
-            rows.append((i + 1, feature, f"{shown(now)} → {shown(new)}", units))
+            rows.append((i + 1, feature, f"→ {shown(new)}", units))
     return pd.DataFrame(rows, columns=["counterfactual", "feature", "text", "units"])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from debuggers.curve_tables import binned, curve_table, line_table, surface_table
+from debuggers.curve_tables import binned, curve_table, line_table, surface_table, thin_parts
 from debuggers.debugger import Finding, Severity, debugger
 from debuggers.ensembles import ensemble_of
 from debuggers.execution import report
@@ -61,6 +61,8 @@ class EffectsResult:
         `feature`, `range` (largest minus smallest partial dependence, over outputs), `interaction` (share of the
         individual curves' variance that the average does not show), `disagreement` (how far partial dependence and
         local effect are apart, 0 to 1), in falling order of range.
+    thin : DataFrame
+        Where along one numeric feature under 1 % of the rows lie within a twentieth of the range: `low`, `high`.
     partners : DataFrame
         Of a feature whose average hides groups: `partner`, `h` (Friedman's H), `strength`, the strongest first.
     groups : DataFrame
@@ -80,6 +82,7 @@ class EffectsResult:
     lines: pd.DataFrame
     surface: pd.DataFrame
     ranking: pd.DataFrame
+    thin: pd.DataFrame
     partners: pd.DataFrame
     groups: pd.DataFrame
     partner_rows: tuple[int, int]
@@ -157,6 +160,7 @@ def effects(subject: Subject, params: EffectsParams) -> EffectsResult:
         lines=line_table(subject, found.curves[0]) if params.feature is not None and grids else pd.DataFrame(),
         surface=surface,
         ranking=_ranked(subject, found.curves),
+        thin=thin_parts(grids[0], subject.test.table[grids[0].feature]) if params.feature and grids else pd.DataFrame(),
         partners=_partners(found.groups, params.feature),
         groups=_group_table(subject, found),
         partner_rows=(0, 0) if found.groups is None else (found.groups.found.averaged, found.groups.found.evaluated),

@@ -156,6 +156,15 @@ def test_the_groups_of_trees_are_parted_by_the_partner(partner: str) -> None:
         assert (change > 0) == (counts[name] == counts.min())
 
 
+def test_parts_without_rows_are_thin_and_others_are_not() -> None:
+    table = pd.DataFrame({"a": np.concatenate([np.linspace(0, 1, 500), np.linspace(9, 10, 500)])})
+    thin = run(subject_of(lambda t: t["a"], table), feature="a").thin
+    # Rows reach half a unit, a twentieth of the range; where they end 1 % of them is within reach a little less far.
+    np.testing.assert_allclose(thin.to_numpy(), [[1.5, 8.5]], atol=0.1)
+    even = pd.DataFrame({"a": np.linspace(0, 1, 500)})
+    assert run(subject_of(lambda t: t["a"], even), feature="a").thin.empty
+
+
 def test_bins_of_the_local_effect_are_counted() -> None:
     curves = run(people(Task.REGRESSION, missing=True), feature="age", points=6).curves
     ages = people(Task.REGRESSION, missing=True).test.table["age"]
