@@ -62,3 +62,12 @@ def selected_cohort(selection: Mapping[str, Any], x: str | None, y: str) -> Coho
     if len(rows) > MAX_NAMED_ROWS:
         return rows_cohort(rows[:MAX_NAMED_ROWS], f"{MAX_NAMED_ROWS:,} of {len(rows):,} selected rows")
     return rows_cohort(rows, f"{len(rows):,} selected rows") if rows else None
+
+
+def range_cohort(selection: Mapping[str, Any], column: str) -> Cohort | None:
+    """Return the cohort of a box along one column, whatever its height; None where no box was drawn."""
+    boxes = selection.get("box", [])
+    if not boxes:
+        return None
+    low, high = _ends(boxes[0]["x"])
+    return Cohort(f"{column} BETWEEN {sql_value(low)} AND {sql_value(high)}")

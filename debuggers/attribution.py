@@ -128,7 +128,9 @@ def of_trees(coder: Coder, inputs: Floats, background: Floats | None) -> Attribu
     )
 
 
-def by_asking(ask: Callable[[Any], Floats], X: Table, background: Table, *, because: str) -> Attributions:
+def by_asking(
+    ask: Callable[[Any], Floats], X: Table, background: Table, *, because: str, permutations: int = PERMUTATIONS
+) -> Attributions:
     """Return attributions by the shap library's permutations, for a function of rows that can only be asked."""
     shap = _shap()
     coded, decode = _coded(X, background)
@@ -138,7 +140,7 @@ def by_asking(ask: Callable[[Any], Floats], X: Table, background: Table, *, beca
     masker = shap.maskers.Independent(others, max_samples=len(others))
     explainer = shap.explainers.Permutation(lambda c: ask(decode(c)), masker, seed=SEED)
     width = rows.shape[1]
-    found = explainer(rows, max_evals=PERMUTATIONS * (2 * width + 1), silent=True)
+    found = explainer(rows, max_evals=permutations * (2 * width + 1), silent=True)
     values = np.asarray(found.values, dtype=np.float64).reshape(len(rows), width, -1)
     base = np.asarray(found.base_values, dtype=np.float64).reshape(len(rows), -1)[0]
     return Attributions(values, base, "permutations", is_exact=False, background=len(others), asked_because=because)

@@ -42,7 +42,9 @@ def squared_error(raw: Floats, y: Floats) -> Floats:
     return np.asarray((raw - y) ** 2)
 
 
-def loss_attributions(coder: Coder, inputs: Floats, background: Floats, y: Floats, loss: Loss) -> tuple[Floats, Floats]:
+def loss_attributions(
+    coder: Coder, inputs: Floats, background: Floats, y: Floats, loss: Loss, *, tolerance: float = TOLERANCE
+) -> tuple[Floats, Floats]:
     """Return the contribution of each column to each row's loss, and each row's base.
 
     Parameters
@@ -55,6 +57,8 @@ def loss_attributions(coder: Coder, inputs: Floats, background: Floats, y: Float
         Truth of the rows.
     loss : callable
         From raw outputs and truths to losses.
+    tolerance : float
+        How well the polynomial has to meet the slope, as a share of the largest slope.
 
     Returns
     -------
@@ -69,7 +73,7 @@ def loss_attributions(coder: Coder, inputs: Floats, background: Floats, y: Float
         if len(y) < 3
         else _bases(others, y, loss)
     )
-    points = _points(ours, others, y, loss)
+    points = _points(ours, others, y, loss, tolerance)
     if len(points) >= len(ours):
         return _row_by_row(coder, inputs, background, (ours, others, y), loss), base
     found = TreeAttribution(coder, inputs, background)
@@ -111,7 +115,7 @@ def _slope(a: Floats, b: Floats, y: Floats, loss: Loss) -> Floats:
     return np.where(near, tangent, secant)
 
 
-def _points(ours: Floats, others: Floats, y: Floats, loss: Loss) -> Floats:
+def _points(ours: Floats, others: Floats, y: Floats, loss: Loss, tolerance: float) -> Floats:
     """Return as few Chebyshev points over the background's outputs as give the slopes to the tolerance."""
     low, high = float(others.min()), float(others.max())
     rng = np.random.default_rng(0)
@@ -122,7 +126,7 @@ def _points(ours: Floats, others: Floats, y: Floats, loss: Loss) -> Floats:
         points = (low + high) / 2 - (high - low) / 2 * np.cos((2 * np.arange(n) + 1) * np.pi / (2 * n))
         at = np.stack([_slope(ours[rows], np.full(400, p), y[rows], loss) for p in points], axis=1)
         apart = np.abs((at * _lagrange(points, back)).sum(axis=1) - truth).max()
-        if apart <= TOLERANCE * max(1.0, float(np.abs(truth).max())):
+        if apart <= tolerance * max(1.0, float(np.abs(truth).max())):
             break
         n += 2 if n < 8 else 4
     return points

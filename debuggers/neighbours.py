@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
 from debuggers.statistics import SEED
@@ -119,8 +120,7 @@ class Neighbourhood:
 
     def distances(self, point: Floats) -> Floats:
         """Return the distance of one point, shape (width,), from every real row, shape (n,)."""
-        apart = self.points - point
-        return np.asarray(np.sqrt(np.einsum("ij,ij->i", apart, apart)))
+        return np.asarray(cdist(self.points, point[None])[:, 0])
 
     def apart(self, point: Floats) -> Floats:
         """Return how far each feature of one point is from that of every real row, shape (n, n_features).

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from debuggers.debugger import Finding, debugger
-from debuggers.editing import Values, beyond_data, own_values, plain_or_none, read_edits, varied
+from debuggers.editing import Values, beyond_data, edited, own_values, plain_or_none, read_edits, varied
 from debuggers.neighbours import neighbourhood
 from debuggers.params import Edits, Params, Range, Row
 from debuggers.response import Response, decide, respond
@@ -291,11 +291,10 @@ def _flips(subject: Subject, responses: tuple[Response, ...]) -> pd.DataFrame:
 def _surroundings(subject: Subject, chosen: _Chosen, new: Floats) -> tuple[Neighbour | None, Plausibility]:
     """Return the nearest test row with another outcome, and how far the edited row is from all real rows."""
     near = neighbourhood(subject)
-    edited = near.encoder.points(varied(subject, chosen.after, ()))[0]
-    own = near.encoder.points(subject.test.table.iloc[chosen.position : chosen.position + 1])[0]
-    distances = near.distances(edited)
+    own, new_point = near.encoder.points(edited(subject, chosen.before, [{}, chosen.after]))
+    distances = near.distances(new_point)
     # The row that is edited is real, whether or not it is in the sample.
-    from_own = float(np.linalg.norm(edited - own))
+    from_own = float(np.linalg.norm(new_point - own))
     nearest = min(from_own, float(distances.min()))
     plausibility = Plausibility(nearest, near.percentile(nearest), len(near.points), near.total)
     other = np.flatnonzero(_has_other_outcome(subject, near.tested, new))
