@@ -67,7 +67,7 @@ def _compare(name: str, asked: Asked, model: Any, X: Array, grids: list[Array]) 
 def _local(name: str, asked: Asked, model: Any, X: Array, grids: list[Array]) -> None:
     """Compare accumulated local effects with PyALE, where it is installed."""
     try:
-        from PyALE import ale  # type: ignore[import-not-found, unused-ignore]
+        from PyALE import ale  # type: ignore[import-not-found, import-untyped, unused-ignore]
     except ImportError:
         print("left out: PyALE is not installed")
         return

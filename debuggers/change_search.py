@@ -23,7 +23,7 @@ Reached = Callable[[pd.DataFrame], npt.NDArray[np.bool_]]
 Changes = dict[str, Any]
 
 # Real rows that are tried, of these the cheapest that are worked on, and values between there and the row's own.
-TRIED, KEPT, BETWEEN = 300, 4, 8
+TRIED, KEPT, BETWEEN = 60, 4, 8
 MAX_ROUNDS = 60
 # Savings below this share of the cost end the search.
 ENOUGH = 1e-4

@@ -111,6 +111,13 @@ class TreeCurves:
             interval = (np.stack([low for low, _ in ends], axis=1), np.stack([high for _, high in ends], axis=1))
         return self._curves(found, 0, grid, lines=lines, drawn=drawn, interval=interval)
 
+    def means(self, grid: Grid, mask: npt.NDArray[np.bool_]) -> Floats:
+        """Return the partial dependence over some of the rows, shape (n_values, n_outputs)."""
+        column = self._place[self._grids.index(grid)]
+        inputs = np.ascontiguousarray(self._ensemble.inputs[mask])
+        part = TreeEffects(self._ensemble.coder, inputs, self._grid_inputs, self._points)
+        return np.asarray(part.summary([column], how=self._how).mean[0][self._ensemble.picks, : len(grid.values)].T)
+
     def surface(self, first: Grid, second: Grid) -> Floats:
         """Return the mean over all rows at each pair of values, shape (n_first, n_second, n_outputs)."""
         row, column = (self._place[self._grids.index(g)] for g in (first, second))
@@ -213,6 +220,10 @@ class AskedCurves:
             lines=curves[kept],
             drawn=self._rows[kept],
         )
+
+    def means(self, grid: Grid, mask: npt.NDArray[np.bool_]) -> Floats:
+        """Return the partial dependence over those of the rows that are in a mask of the table."""
+        return np.asarray(self._individual(self._table[mask[self._rows]], grid).mean(axis=0))
 
     def surface(self, first: Grid, second: Grid, limit: int) -> Floats:
         """Return the mean over at most `limit` rows at each pair of values, shape (n_first, n_second, n_outputs)."""

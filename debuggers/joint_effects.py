@@ -112,10 +112,11 @@ def interactions(model: Any, X: Table, *, output: int = 0) -> Interactions:
         return by_asking(lambda table: ask(table)[:, output], X, names, str(reason))
 
 
-def interactions_of(subject: Subject, output: int = 0) -> Interactions:
+def interactions_of(subject: Subject, output: int = 0, *, only: str | None = None) -> Interactions:
     """Return how much every pair of a subject's features interacts; `output` counts the subject's outputs.
 
-    The raw scale of a classifier without readable trees is its log-odds.
+    The raw scale of a classifier without readable trees is its log-odds; such a model can be asked for the pairs of
+    one feature `only`.
     """
     features = subject.test.features
     try:
@@ -126,7 +127,7 @@ def interactions_of(subject: Subject, output: int = 0) -> Interactions:
         def ask(table: Table) -> Floats:
             return subject.predict(pd.DataFrame(table), log_odds=True)[:, output]
 
-        return by_asking(ask, subject.test.X, features, str(reason))
+        return by_asking(ask, subject.test.X, features, str(reason), only=only)
     return replace(found, columns=tuple(dict.fromkeys((*features, *ensemble.columns))))
 
 
@@ -185,11 +186,12 @@ def _parts(forest: Forest, pairs: int) -> Iterator[Forest]:
 # --- everything else ------------------------------------------------------------------------------------------------
 
 
-def by_asking(ask: Ask, X: Table, columns: Sequence[Any], reason: str) -> Interactions:
-    """Return the interactions of any function of rows, over few of them."""
+def by_asking(ask: Ask, X: Table, columns: Sequence[Any], reason: str, *, only: Any = None) -> Interactions:
+    """Return the interactions of any function of rows, over few of them; with `only` the pairs of one column."""
     rows = _taken(X, sample_rows(len(X), ASKED_ROWS, SEED))
     n, width = len(rows), rows.shape[1]
-    pairs = list(combinations(range(width), 2))
+    chosen = set(range(width)) if only is None else {list(columns).index(only)}
+    pairs = [pair for pair in combinations(range(width), 2) if chosen & set(pair)]
     found = _effects(ask, rows, [*((c,) for c in range(width)), *pairs])
     mean = float(ask(rows).mean())
     own, both = found[:width] - mean, found[width:] - mean

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import streamlit as st
 
-from components.charts.effects import MAX_DRAWN, curve_figure, gallery_figure, surface_figure
+from components.charts.effects import MAX_DRAWN, CurveLook, curve_figure, gallery_figure, surface_figure
+from components.effect_notes import DISAGREE, SHADED, disagreement_sentence, draw_partners, groups_sentence
 from components.page import open_page
 from components.text import literal, number, value_text
 from debuggers.analyses.effects import EffectsParams, EffectsResult
@@ -73,6 +74,11 @@ elif feature is None:
                 help="Share of the single rows' variance that the mean does not show",
                 format="percent",
             ),
+            "disagreement": st.column_config.ProgressColumn(
+                "PDP and ALE apart",
+                help="Their difference as a share of the larger one's spread: beyond a half trust the local effect",
+                format="percent",
+            ),
         },
     )
     if picked:
@@ -94,25 +100,28 @@ elif len(result.surface):
     frame.table(surface.assign(x=surface["x"].map(value_text), y=surface["y"].map(value_text)), key="effects_cells")
 else:
     rank = result.ranking.iloc[0]
-    crossing = rank["interaction"] > 0.5 and rank["range"] > 0
-    frame.say(
-        f"The mean prediction moves by {number(rank['range'])} along {literal(feature)}"
-        + ("; the average hides groups: single rows move in different ways." if crossing else ".")
-    )
+    moves = f"The mean prediction moves by {number(rank['range'])} along {literal(feature)}"
+    frame.say(f"{moves}{groups_sentence(result, output)}.")
+    if rank["disagreement"] > DISAGREE:
+        st.info(disagreement_sentence(rank), icon=":material/compare_arrows:")
     ordered = subject.test.schema[feature].kind.is_numeric
     rest = None
     if frame.rest is not None:
         outside: EffectsResult = frame.answer(params, frame.rest)
         rest = outside.curves[outside.curves["output"] == output]
     lines = result.lines[result.lines["output"] == output]
+    groups = result.groups[result.groups["output"] == output] if len(result.groups) else None
+    look = CurveLook(title=title, ordered=ordered, centred=centred)
     frame.chart(
-        curve_figure(curves, lines, frame.palette, title=title, ordered=ordered, centred=centred, rest=rest),
+        curve_figure(curves, lines, frame.palette, look, rest=rest, groups=groups, thin=result.thin),
         key="effects_curve",
         alt=f"Mean prediction along {feature}",
     )
     st.caption(
-        (f"At most {MAX_DRAWN} single rows are drawn. " if ordered else "") + f"Mean over {over(result.sampled)}"
+        (f"At most {MAX_DRAWN} single rows are drawn. " if ordered else "")
+        + f"Mean over {over(result.sampled)}{SHADED if ordered else ''}"
     )
+    draw_partners(frame, result, feature)
     if feature in result.left_out:
         st.caption(f"{result.left_out[feature]:,} rarer categories are not tried.")
     shown = curves.drop(columns=["feature", "output"])

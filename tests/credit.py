@@ -16,6 +16,13 @@ TARGET = "DEFAULT_NEXT_MONTH"
 ROUNDS = 62
 
 
+def table() -> pd.DataFrame:
+    """Return all rows, training and test; skips where there are no data."""
+    if not SOURCE.exists():
+        pytest.skip(f"the shared data are not here: {SOURCE}")
+    return pd.read_csv(SOURCE).rename(columns={"default payment next month": TARGET})
+
+
 def write(folder: Path) -> tuple[Path, Path]:
     """Train the model as published (section B) and write it and the test rows; skips where there are no data.
 
@@ -23,9 +30,7 @@ def write(folder: Path) -> tuple[Path, Path]:
     -------
     model, table : Path
     """
-    if not SOURCE.exists():
-        pytest.skip(f"the shared data are not here: {SOURCE}")
-    data = pd.read_csv(SOURCE).rename(columns={"default payment next month": TARGET})
+    data = table()
     train = np.random.RandomState(12345).rand(len(data)) < 0.7
     features = [c for c in data.columns if c not in ("ID", TARGET)]
     signs = tuple(int(np.sign(data[c].corr(data[TARGET]))) for c in features)

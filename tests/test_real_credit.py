@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from debuggers.analyses.effects import EffectsParams, effects
 from debuggers.analyses.overview import OverviewParams, overview
 from debuggers.analyses.residuals import ResidualsParams, residuals
+from debuggers.analyses.what_if import WhatIfParams, what_if
+from debuggers.counterfactuals import counterfactuals
+from debuggers.editing import own_values
+from debuggers.goals import Goal
 from debuggers.matching import Roles
 from debuggers.opening import read_files
+from debuggers.row_choice import position_of
 from debuggers.subject import Subject
 from tests import credit
 
@@ -54,3 +60,25 @@ def test_the_partial_dependence_of_pay_0_is_the_published_one(subject: Subject) 
     curves = effects(subject, EffectsParams(feature="PAY_0")).curves.set_index("value")["pdp"]
     for value, published in PAY_0.items():
         assert curves[float(value)] == pytest.approx(published, abs=0.015), value
+
+
+def test_the_monotone_constraints_are_seen_in_every_curve(subject: Subject) -> None:
+    found = effects(subject, EffectsParams())
+    assert found.asked_because == ""
+    table, target = credit.table(), credit.TARGET
+    moved = 0
+    for feature, part in found.curves.groupby("feature"):
+        sign = np.sign(table[feature].corr(table[target]))
+        steps = sign * np.diff(part["pdp"].to_numpy(dtype=float))
+        assert (steps >= -1e-12).all(), feature
+        moved += bool((steps > 0).any())
+    assert moved >= 20
+
+
+def test_the_smallest_change_of_the_published_worst_case_is_proved(subject: Subject) -> None:
+    row = position_of(subject, 300)
+    values, goal = own_values(subject, row), Goal(1.0 - float(subject.decision[row]))
+    found = counterfactuals(subject, values, goal, distance="changes", many=1).found[0]
+    assert found.is_smallest
+    # No single feature flips this row, or one does: the flips along each feature say the same.
+    assert (len(found.changes) == 1) == bool(len(what_if(subject, WhatIfParams(300)).flips))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -10,40 +12,55 @@ from plotly.subplots import make_subplots
 from components.charts.theme import FONT, Palette, figure, scale
 from components.text import number, plotly_text, value_text
 
-THIN_SUPPORT = 0.01
 MISSING = "missing"
 MAX_DRAWN = 60
 
 
-def curve_figure(
-    curves: pd.DataFrame,
-    lines: pd.DataFrame,
-    palette: Palette,
-    *,
-    title: str,
-    ordered: bool,
-    centred: bool,
-    rest: pd.DataFrame | None = None,
-) -> go.Figure:
-    """Draw one output's curves of one feature, with the data's distribution below.
+@dataclass(frozen=True)
+class CurveLook:
+    """How the curves of one feature are drawn.
 
     Parameters
     ----------
-    curves, lines : DataFrame
-        One output's rows of `EffectsResult.curves` and `EffectsResult.lines`.
-    palette : Palette
     title : str
         Of the vertical axis.
     ordered : bool
         Whether the values can be joined by a line; else bars are drawn.
     centred : bool
         Whether every individual curve starts at 0.
+    """
+
+    title: str
+    ordered: bool
+    centred: bool
+
+
+def curve_figure(
+    curves: pd.DataFrame,
+    lines: pd.DataFrame,
+    palette: Palette,
+    look: CurveLook,
+    *,
+    rest: pd.DataFrame | None = None,
+    groups: pd.DataFrame | None = None,
+    thin: pd.DataFrame | None = None,
+) -> go.Figure:
+    """Draw one output's curves of one feature, with the data's distribution below.
+
+    Parameters
+    ----------
+    curves, lines, groups : DataFrame
+        One output's rows of `EffectsResult.curves`, `EffectsResult.lines` and `EffectsResult.groups`.
+    thin : DataFrame
+        `EffectsResult.thin`.
+    palette : Palette
+    look : CurveLook
     rest : DataFrame, optional
         The curves of the rows outside the active cohort, drawn beside.
     """
     feature = plotly_text(curves["feature"].iloc[0])
     plot = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.82, 0.18], vertical_spacing=0.03)
-    base = figure(palette, height=500, y=plotly_text(title))
+    base = figure(palette, height=500, y=plotly_text(look.title))
     plot.update_layout(base.layout)
     plot.update_layout(
         yaxis={"domain": [0.22, 1]},
@@ -54,8 +71,12 @@ def curve_figure(
     plot.update_layout(yaxis2_title_text="rows", xaxis2_title_text=feature)
     plot.update_xaxes(zeroline=False)
     known = curves[curves["value"].notna()]
-    if ordered and len(known):
-        _ordered(plot, known, lines, palette, centred=centred, rest=rest)
+    if look.ordered and len(known):
+        _ordered(plot, known, lines, palette, centred=look.centred, rest=rest)
+        if thin is not None:
+            _shade(plot, thin, palette)
+        if groups is not None:
+            _grouped(plot, groups, palette, centred=look.centred)
         _missing_mark(plot, curves, known, palette)
     else:
         _bars(plot, curves, palette, rest=rest)
@@ -82,9 +103,9 @@ def _ordered(
     plot.add_scatter(
         x=x, y=known["pdp"] - shift, mode="lines+markers", name="partial dependence (mean)", row=1, col=1,
         line={"color": palette.cohort, "width": 3}, marker={"size": 5},
-        customdata=np.stack([known["pdp_low"], known["pdp_high"], known["rows"]], axis=1),
-        hovertemplate="%{x}: %{y:.4g}<br>%{customdata[0]:.4g} to %{customdata[1]:.4g}<br>%{customdata[2]:,} rows"
-        "<extra></extra>",
+        customdata=np.stack([known["pdp_low"], known["pdp_high"], known["rows"], known["support"]], axis=1),
+        hovertemplate="%{x}: %{y:.4g}<br>%{customdata[0]:.4g} to %{customdata[1]:.4g}"
+        "<br>%{customdata[2]:,} rows nearest<br>%{customdata[3]:.1%} of rows within reach<extra></extra>",
     )  # fmt: skip
     if known["ale"].notna().any():
         level = known["pdp"].to_numpy() @ known["rows"].to_numpy() / max(known["rows"].sum(), 1)
@@ -92,7 +113,8 @@ def _ordered(
         plot.add_scatter(
             x=x, y=ale, mode="lines", name="accumulated local effect" + ("" if centred else " (at the mean's level)"),
             line={"color": palette.caution, "width": 2.5, "dash": "dash"}, row=1, col=1,
-            hovertemplate="%{x}: %{y:.4g}<extra>ALE</extra>",
+            customdata=known["ale_rows"],
+            hovertemplate="%{x}: %{y:.4g}<br>%{customdata:,} rows in the bin that ends here<extra>ALE</extra>",
         )  # fmt: skip
     if rest is not None:
         others = rest[rest["value"].notna()]
@@ -105,7 +127,18 @@ def _ordered(
         x=x, y=known["rows"], marker={"color": palette.line}, showlegend=False, row=2, col=1,
         hovertemplate="%{x}: %{y:,} rows nearest<extra></extra>",
     )  # fmt: skip
-    _shade(plot, x, known["support"].to_numpy(), palette)
+
+
+def _grouped(plot: go.Figure, groups: pd.DataFrame, palette: Palette, *, centred: bool) -> None:
+    """Draw the mean of each of two groups that the mean of all hides."""
+    for (name, part), colour in zip(groups.groupby("group", sort=False), (palette.good, palette.error), strict=True):
+        known = part[part["value"].notna()]
+        shift = known["pdp"].iloc[0] if centred else 0.0
+        plot.add_scatter(
+            x=known["value"].astype(float), y=known["pdp"] - shift, mode="lines", row=1, col=1,
+            name=f"{plotly_text(name, 40)} ({part['rows'].iloc[0]:,} rows)", line={"color": colour, "width": 2.5},
+            hovertemplate="%{x}: %{y:.4g}<extra></extra>",
+        )  # fmt: skip
 
 
 def _individual(plot: go.Figure, lines: pd.DataFrame, palette: Palette, *, centred: bool) -> None:
@@ -125,18 +158,13 @@ def _individual(plot: go.Figure, lines: pd.DataFrame, palette: Palette, *, centr
     )  # fmt: skip
 
 
-def _shade(plot: go.Figure, x: np.ndarray, support: np.ndarray, palette: Palette) -> None:
+def _shade(plot: go.Figure, thin: pd.DataFrame, palette: Palette) -> None:
     """Shade where hardly any row lies: the curve is extrapolated there."""
-    thin = support < THIN_SUPPORT
-    first = True
-    for i in np.flatnonzero(thin):
-        left = x[i] if i == 0 else (x[i - 1] + x[i]) / 2
-        right = x[i] if i == len(x) - 1 else (x[i] + x[i + 1]) / 2
+    for i, (low, high) in enumerate(zip(thin["low"], thin["high"], strict=True)):
         plot.add_vrect(
-            x0=left, x1=right, fillcolor=palette.caution, opacity=0.14, line_width=0, row=1, col=1, layer="below",
-            name="under 1 % of rows near", showlegend=first,
+            x0=low, x1=high, fillcolor=palette.caution, opacity=0.14, line_width=0, row=1, col=1, layer="below",
+            name="under 1 % of rows near", showlegend=i == 0,
         )  # fmt: skip
-        first = False
 
 
 def _missing_mark(plot: go.Figure, curves: pd.DataFrame, known: pd.DataFrame, palette: Palette) -> None:

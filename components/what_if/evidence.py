@@ -13,6 +13,7 @@ from components.exports import safe_csv
 from components.page import tidy_columns
 from components.text import literal, number
 from components.what_if.bench import Bench, open_row, shown
+from components.what_if.counterfactuals import draw_counterfactuals
 from debuggers.analyses.what_if import OTHER_OUTCOME, WhatIfResult
 from debuggers.subject import Subject
 
@@ -21,6 +22,7 @@ def draw_evidence(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
     """Draw the tabs; only the open one is drawn."""
     parts = {
         "Ways to flip it": _flips,
+        "Smallest change": draw_counterfactuals,
         "Nearest other outcome": _nearest,
         "Scenarios": _scenarios,
         "History": _history,

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from debuggers.curve_tables import binned, curve_table, line_table, surface_table, thin_parts
 from debuggers.debugger import Finding, Severity, debugger
 from debuggers.ensembles import ensemble_of
 from debuggers.execution import report
 from debuggers.feature_curves import AskedCurves, FeatureCurves, TreeCurves
 from debuggers.grids import Grid, make_grid
+from debuggers.hidden_groups import HIDES, Groups, disagreement, groups_of
 from debuggers.models.trees import UnreadableTrees
 from debuggers.params import Choice, Feature, Params, Range
 from debuggers.statistics import SEED
@@ -47,16 +49,27 @@ class EffectsResult:
     ----------
     curves : DataFrame
         One row per feature, output and value: `feature`, `output`, `value` (None: missing), `pdp`, `pdp_low`,
-        `pdp_high`, `ale` (NaN for categories and "missing", which have no order), `heterogeneity` (standard deviation
-        over rows of the individual curves, centred at the median row's value), `rows` (test rows nearest to the
-        value), `support` (share of rows within a twentieth of the range).
+        `pdp_high`, `ale` (NaN for categories and "missing", which have no order), `ale_rows` (rows of the local
+        effect's bin that ends at the value), `heterogeneity` (standard deviation over rows of the individual curves,
+        centred at the median row's value), `rows` (test rows nearest to the value), `support` (share of rows within a
+        twentieth of the range).
     lines : DataFrame
         Individual curves of at most 200 rows, drawn at random: `row`, `output`, `value`, `ice`.
     surface : DataFrame
         With a second feature: `feature`, `other`, `output`, `x`, `y`, `pdp`, `rows`.
     ranking : DataFrame
         `feature`, `range` (largest minus smallest partial dependence, over outputs), `interaction` (share of the
-        individual curves' variance that the average does not show), in falling order of range.
+        individual curves' variance that the average does not show), `disagreement` (how far partial dependence and
+        local effect are apart, 0 to 1), in falling order of range.
+    thin : DataFrame
+        Where along one numeric feature under 1 % of the rows lie within a twentieth of the range: `low`, `high`.
+    partners : DataFrame
+        Of a feature whose average hides groups: `partner`, `h` (Friedman's H), `strength`, the strongest first.
+    groups : DataFrame
+        Its partial dependence over two groups of rows, parted by the strongest partner: `group`, `output`, `value`,
+        `pdp`, `rows`.
+    partner_rows : (int, int)
+        Rows averaged over, and rows evaluated at, for `partners`.
     sampled, surface_rows, total : int
         Rows averaged over, also for the surface, and rows there are.
     asked_because : str
@@ -69,6 +82,10 @@ class EffectsResult:
     lines: pd.DataFrame
     surface: pd.DataFrame
     ranking: pd.DataFrame
+    thin: pd.DataFrame
+    partners: pd.DataFrame
+    groups: pd.DataFrame
+    partner_rows: tuple[int, int]
     sampled: int
     surface_rows: int
     total: int
@@ -95,14 +112,16 @@ def effects(subject: Subject, params: EffectsParams) -> EffectsResult:
     The thick line is the partial dependence: the mean prediction over the rows if every one of them had that value.
     The thin lines are the same for single rows. The accumulated local effect follows only changes that rows near the
     value would see. Where the thin lines cross, the average hides groups: the feature interacts with others. The band
-    is a bootstrap interval of the mean over rows; it does not speak of the model's own uncertainty. Where the model is
-    made of trees that can be read, every row of the table is averaged over, exactly.
+    is a bootstrap interval of the mean over rows; it does not speak of the model's own uncertainty. Where the average
+    hides groups, the feature that this one interacts with most is named, and the rows are parted in two by it where
+    their curves differ most. Where the model is made of trees that can be read, every row of the table is averaged
+    over, exactly.
 
     When it misleads
     ----------------
     Partial dependence asks the model about combinations that may not exist when features are correlated; trust the
-    accumulated local effect there. In shaded areas there are hardly any rows: the curve is the model's guess. None of
-    this is causal.
+    accumulated local effect there. In shaded areas there are hardly any rows: the curve is the model's guess.
+    Friedman's H is a share, and large for pairs that hardly matter, too. None of this is causal.
 
     References
     ----------
@@ -129,14 +148,22 @@ def effects(subject: Subject, params: EffectsParams) -> EffectsResult:
     if other is not None and not other.values:
         other = None
     found = _follow(subject, params, grids, other) if grids else _Found([], None, len(subject.test), 0, "")
+    if grids and params.feature is not None and other is None:
+        found = _parted(subject, found)
     surface = pd.DataFrame()
     if other is not None and found.surface is not None:
-        surface = _surface_table(subject, grids[0], other, found.surface)
+        surface = surface_table(subject, grids[0], other, found.surface)
     return EffectsResult(
-        curves=pd.concat([_table(subject, c) for c in found.curves], ignore_index=True) if grids else pd.DataFrame(),
-        lines=_lines(subject, found.curves[0]) if params.feature is not None and grids else pd.DataFrame(),
+        curves=pd.concat([curve_table(subject, c) for c in found.curves], ignore_index=True)
+        if grids
+        else pd.DataFrame(),
+        lines=line_table(subject, found.curves[0]) if params.feature is not None and grids else pd.DataFrame(),
         surface=surface,
-        ranking=_ranked(found.curves),
+        ranking=_ranked(subject, found.curves),
+        thin=thin_parts(grids[0], subject.test.table[grids[0].feature]) if params.feature and grids else pd.DataFrame(),
+        partners=_partners(found.groups, params.feature),
+        groups=_group_table(subject, found),
+        partner_rows=(0, 0) if found.groups is None else (found.groups.found.averaged, found.groups.found.evaluated),
         sampled=found.rows,
         total=len(subject.test),
         surface_rows=found.surface_rows,
@@ -162,6 +189,9 @@ class _Found:
         Rows averaged over.
     asked_because : str
         Why the model was asked on a sample, empty where its trees were read.
+    source : TreeCurves or AskedCurves or None
+    groups : Groups or None
+        Which the mean of the one feature hides.
     """
 
     curves: list[FeatureCurves]
@@ -169,6 +199,8 @@ class _Found:
     rows: int
     surface_rows: int
     asked_because: str
+    source: TreeCurves | AskedCurves | None = None
+    groups: Groups | None = None
 
 
 def _follow(subject: Subject, params: EffectsParams, grids: list[Grid], other: Grid | None) -> _Found:
@@ -181,7 +213,7 @@ def _follow(subject: Subject, params: EffectsParams, grids: list[Grid], other: G
         if params.feature is None:
             return _Found(trees.all(), None, n, n, "")
         surface = None if other is None else trees.surface(grids[0], other)
-        return _Found([trees.one(grids[0])], surface, n, n, "")
+        return _Found([trees.one(grids[0])], surface, n, n, "", trees)
     except UnreadableTrees as reason:
         return _ask(subject, params, grids, other, str(reason))
 
@@ -195,87 +227,59 @@ def _ask(subject: Subject, params: EffectsParams, grids: list[Grid], other: Grid
         report(i / len(grids), f"Following {grid.feature}")
         found.append(asked.one(grid))
     surface = None if other is None else asked.surface(grids[0], other, SURFACE_ROWS)
-    return _Found(found, surface, len(rows), min(len(rows), SURFACE_ROWS), reason)
+    return _Found(found, surface, len(rows), min(len(rows), SURFACE_ROWS), reason, asked)
 
 
-def _table(subject: Subject, found: FeatureCurves) -> pd.DataFrame:
-    """Tidy curves, one row per output and value."""
-    grid, column = found.grid, subject.test.table[found.grid.feature]
-    counts = np.bincount(grid.nearest(column) + 1, minlength=len(grid.values) + 1)[1:]
-    support = _support(grid, column)
-    frames = [
-        pd.DataFrame(
-            {
-                "feature": grid.feature,
-                "output": output,
-                "value": pd.Series(grid.values, dtype=object),
-                "pdp": found.mean[:, o],
-                "pdp_low": found.low[:, o],
-                "pdp_high": found.high[:, o],
-                "ale": found.local[:, o],
-                "heterogeneity": found.heterogeneity[:, o],
-                "rows": counts,
-                "support": support,
-            }
-        )
-        for o, output in enumerate(subject.outputs)
-    ]
-    return pd.concat(frames, ignore_index=True)
+def _parted(subject: Subject, found: _Found) -> _Found:
+    """Look for the groups that the mean of the one feature hides, where it hides any."""
+    curves = found.curves[0]
+    if curves.hidden <= HIDES or len(subject.test.features) < 2:
+        return found
+    return replace(found, groups=groups_of(subject, curves.grid.feature, curves.lines, curves.drawn))
 
 
-def _support(grid: Grid, column: pd.Series) -> Floats:
-    """Return the share of test rows within a twentieth of the range of each value; of each category its share."""
-    if not grid.ordered:
-        positions = grid.nearest(column)
-        return np.bincount(positions + 1, minlength=len(grid.values) + 1)[1:] / max(len(column), 1)
-    values = np.sort(column.dropna().to_numpy(dtype=np.float64))
-    numbers = grid.numbers
-    reach = (numbers[-1] - numbers[0]) / 20 if len(numbers) else 0.0
-    inside = np.searchsorted(values, numbers + reach, side="right") - np.searchsorted(values, numbers - reach)
-    missing = [len(column) - len(values)] if grid.has_missing else []
-    return np.append(inside, missing) / max(len(column), 1)
+def _partners(groups: Groups | None, feature: str | None) -> pd.DataFrame:
+    if groups is None:
+        return pd.DataFrame({"partner": [], "h": [], "strength": []})
+    pairs = groups.found.pairs
+    own = pairs[(pairs["first"] == feature) | (pairs["second"] == feature)]
+    partner = own["second"].where(own["first"] == feature, own["first"])
+    return own.assign(partner=partner)[["partner", "h", "strength"]].reset_index(drop=True)
 
 
-def _lines(subject: Subject, found: FeatureCurves) -> pd.DataFrame:
-    """Tidy individual curves."""
-    n, g, k = found.lines.shape
-    return pd.DataFrame(
-        {
-            "row": np.repeat(subject.test.rows[found.drawn], g * k),
-            "value": pd.Series([v for _ in range(n) for v in found.grid.values for _ in range(k)], dtype=object),
-            "output": np.tile(subject.outputs, n * g),
-            "ice": found.lines.ravel(),
-        }
-    )
-
-
-def _surface_table(subject: Subject, first: Grid, second: Grid, mean: Floats) -> pd.DataFrame:
-    """Tidy partial dependence of two features on a grid of both."""
-    table = subject.test.table
-    counts = pd.crosstab(first.nearest(table[first.feature]), second.nearest(table[second.feature]))
-    frames = []
-    for j, y in enumerate(second.values):
-        cells = [counts[j].get(i, 0) if j in counts else 0 for i in range(len(first.values))]
-        for o, output in enumerate(subject.outputs):
-            frames.append(
-                pd.DataFrame(
-                    {
-                        "feature": first.feature,
-                        "other": second.feature,
-                        "output": output,
-                        "x": pd.Series(first.values, dtype=object),
-                        "y": pd.Series([y] * len(first.values), dtype=object),
-                        "pdp": mean[:, j, o],
-                        "rows": cells,
-                    }
-                )
+def _group_table(subject: Subject, found: _Found) -> pd.DataFrame:
+    """Tidy partial dependence of the two groups."""
+    if found.groups is None or found.source is None:
+        return pd.DataFrame()
+    grid, parts = found.curves[0].grid, []
+    for name, mask in zip(found.groups.names, found.groups.masks, strict=True):
+        means = found.source.means(grid, mask)
+        parts += [
+            pd.DataFrame(
+                {
+                    "group": name,
+                    "output": output,
+                    "value": pd.Series(grid.values, dtype=object),
+                    "pdp": means[:, o],
+                    "rows": int(mask.sum()),
+                }
             )
-    return pd.concat(frames, ignore_index=True)
+            for o, output in enumerate(subject.outputs)
+        ]
+    return pd.concat(parts, ignore_index=True)
 
 
-def _ranked(found: list[FeatureCurves]) -> pd.DataFrame:
-    rows = [(c.grid.feature, float(np.ptp(c.mean, axis=0).max()), c.hidden) for c in found]
-    ranking = pd.DataFrame(rows, columns=["feature", "range", "interaction"])
+def _ranked(subject: Subject, found: list[FeatureCurves]) -> pd.DataFrame:
+    rows = [
+        (
+            c.grid.feature,
+            float(np.ptp(c.mean, axis=0).max()),
+            c.hidden,
+            disagreement(c.mean, c.low, c.high, c.local, binned(c.grid, subject.test.table[c.grid.feature])),
+        )
+        for c in found
+    ]
+    ranking = pd.DataFrame(rows, columns=["feature", "range", "interaction", "disagreement"])
     return ranking.sort_values("range", ascending=False, ignore_index=True, kind="stable")
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor, RandomForestClassifier
 from sklearn.inspection import partial_dependence
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder
 
 from debuggers.analyses.effects import EffectsParams, EffectsResult, effects
 from debuggers.grids import MAX_BARS
@@ -98,10 +102,13 @@ def test_correlated_inputs_bend_the_average_and_not_the_local_effect() -> None:
     table = pd.DataFrame({"a": a, "b": a + RNG.normal(0, 0.05, 2_000)})
     # Where a and b differ much, which no row does, the function is another one.
     subject = subject_of(lambda t: t["a"] + 10 * (np.abs(t["a"] - t["b"]) > 1), table)
-    curves = run(subject, feature="a").curves
-    values = curves["value"].to_numpy(dtype=float)
-    np.testing.assert_allclose(curves["ale"], values - a.mean(), atol=0.05)
-    assert np.ptp(curves["pdp"] - values) > 2
+    found = run(subject, feature="a")
+    values = found.curves["value"].to_numpy(dtype=float)
+    np.testing.assert_allclose(found.curves["ale"], values - a.mean(), atol=0.05)
+    assert np.ptp(found.curves["pdp"] - values) > 2
+    assert found.ranking["disagreement"].iloc[0] > 0.5
+    healthy = run(subject_of(lambda t: t["a"] + 10 * (np.abs(t["b"]) > 1), table), feature="a")
+    assert healthy.ranking["disagreement"].iloc[0] < 0.05
 
 
 def test_an_interaction_hides_from_the_average_and_is_reported() -> None:
@@ -112,9 +119,62 @@ def test_an_interaction_hides_from_the_average_and_is_reported() -> None:
     assert np.abs(found.curves["pdp"]).max() < 1e-9
     assert found.curves["heterogeneity"].max() > 0.9
     assert found.ranking["interaction"].iloc[0] == pytest.approx(1)
+    assert found.partners["partner"].tolist() == ["b"]
+    assert found.partners["h"].iloc[0] > 0.9
+    ends = found.groups.groupby("group", sort=False)["pdp"].agg(lambda curve: curve.iloc[-1] - curve.iloc[0])
+    assert ends.to_dict() == pytest.approx({"b <= -1": -2.0, "b > -1": 2.0})
+    assert found.groups["rows"].unique().tolist() == [500]
+    assert found.partner_rows == (40, 40)
     healthy = run(plain, feature="a")
+    assert healthy.partners.empty
+    assert healthy.groups.empty
     assert healthy.curves["heterogeneity"].max() < 1e-9
     assert healthy.ranking["interaction"].iloc[0] == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("partner", ["number", "category", "missing"])
+def test_the_groups_of_trees_are_parted_by_the_partner(partner: str) -> None:
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame({"a": rng.normal(size=1_500), "b": rng.normal(size=1_500), "c": rng.normal(size=1_500)})
+    side = table["b"] > 0.8
+    if partner == "missing":
+        table["b"] = table["b"].mask(side)
+    if partner == "category":
+        table["b"] = np.where(side, "x", np.where(table["b"] > 0, "y", "z"))
+    y = table["a"] * np.where(side, 1.0, -0.5) + table["c"]
+    front = make_column_transformer((OrdinalEncoder(), ["b"] if partner == "category" else []), remainder="passthrough")
+    model = make_pipeline(front, HistGradientBoostingRegressor(max_iter=60, random_state=0)).fit(table, y)
+    subject = make_subject("parted", table.assign(y=y), Roles(target="y"), model=EstimatorModel(model))
+    found = run(subject, feature="a")
+    assert found.asked_because == ""
+    assert found.partners["partner"].iloc[0] == "b"
+    assert found.partner_rows == (1_500, 500)
+    counts = found.groups.groupby("group", sort=False)["rows"].first()
+    assert counts.min() == pytest.approx(side.sum(), abs=60)
+    for name, part in found.groups.groupby("group"):
+        change = part["pdp"].iloc[-1] - part["pdp"].iloc[0]
+        assert (change > 0) == (counts[name] == counts.min())
+
+
+def test_parts_without_rows_are_thin_and_others_are_not() -> None:
+    table = pd.DataFrame({"a": np.concatenate([np.linspace(0, 1, 500), np.linspace(9, 10, 500)])})
+    thin = run(subject_of(lambda t: t["a"], table), feature="a").thin
+    # Rows reach half a unit, a twentieth of the range; where they end 1 % of them is within reach a little less far.
+    np.testing.assert_allclose(thin.to_numpy(), [[1.5, 8.5]], atol=0.1)
+    even = pd.DataFrame({"a": np.linspace(0, 1, 500)})
+    assert run(subject_of(lambda t: t["a"], even), feature="a").thin.empty
+
+
+def test_bins_of_the_local_effect_are_counted() -> None:
+    curves = run(people(Task.REGRESSION, missing=True), feature="age", points=6).curves
+    ages = people(Task.REGRESSION, missing=True).test.table["age"]
+    known = curves[curves["value"].notna()]
+    edges = known["value"].to_numpy(dtype=float)
+    # The first value ends no bin; its rows are in the first bin.
+    expected = [0, ((ages >= edges[0]) & (ages <= edges[1])).sum()]
+    expected += [((ages > low) & (ages <= high)).sum() for low, high in pairwise(edges[1:])]
+    assert known["ale_rows"].tolist() == expected
+    assert curves["ale_rows"].sum() == ages.notna().sum()
 
 
 def test_categories_booleans_and_missing_values_are_tried_as_they_are() -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
 import pytest
+from sklearn.ensemble import HistGradientBoostingRegressor
 
+from debuggers.matching import Roles, make_subject
+from debuggers.models.estimator import EstimatorModel
 from debuggers.task import Task
+from tests.analyses.functions import subject_of
 from tests.pages.frame import answer, choose, opened, said
 from tests.subjects import subject
 
@@ -62,3 +68,38 @@ def test_a_link_with_a_feature_that_is_not_there_shows_the_gallery() -> None:
 def test_without_a_model_it_says_what_is_missing() -> None:
     app = opened("effects", subject(Task.BINARY, model=False))
     assert any("Needs a model" in text for text in said(app.info))
+
+
+def test_a_product_of_two_is_said_to_hide_two_groups() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(1_200, 2)), columns=["x1", "x2"])
+    y = table["x1"] * table["x2"]
+    model = HistGradientBoostingRegressor(max_iter=200, random_state=0).fit(table, y)
+    of = make_subject("product", table.assign(y=y), Roles(target="y"), model=EstimatorModel(model))
+    app = opened("effects", of, effects_feature="x1")
+    assert "the average hides two groups: interaction with x2 (H 0.9" in answer(app)
+    assert answer(app).count("where x2") == 2
+    assert "rises by" in answer(app)
+    assert "falls by" in answer(app)
+    (partners,) = [d.value for d in app.dataframe if "partner" in d.value]
+    assert partners["partner"].tolist() == ["x2"]
+    assert any("Averaged over 1,200 rows at the values of 500, of 1,200" in text for text in said(app.caption))
+
+
+def test_a_sum_of_two_hides_nothing() -> None:
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(800, 2)), columns=["x1", "x2"])
+    y = table["x1"] + table["x2"]
+    model = HistGradientBoostingRegressor(interaction_cst="no_interactions", random_state=0).fit(table, y)
+    of = make_subject("sum", table.assign(y=y), Roles(target="y"), model=EstimatorModel(model))
+    app = opened("effects", of, effects_feature="x1")
+    assert "hides" not in answer(app)
+    assert not app.info
+
+
+def test_where_partial_dependence_asks_for_rows_that_do_not_occur_it_is_said() -> None:
+    rng = np.random.default_rng(0)
+    a = rng.uniform(-2, 2, 1_000)
+    table = pd.DataFrame({"a": a, "b": a + rng.normal(0, 0.05, 1_000)})
+    of = subject_of(lambda t: t["a"] + 10 * (np.abs(t["a"] - t["b"]) > 1), table)
+    app = opened("effects", of, effects_feature="a")
+    assert any("disagree on a" in i.value and "trust the local effect" in i.value for i in app.info)
