@@ -93,7 +93,7 @@ def test_the_partner_of_a_product_is_its_other_factor() -> None:
     partners = ran(of).partners.drop_duplicates("feature").set_index("feature")
     assert partners.loc["x0", "partner"] == "x1"
     assert partners.loc["x1", "partner"] == "x0"
-    assert partners.loc["x0", "explained"] > 0.5
+    assert partners["explained"]["x0"] > 0.5
 
 
 # --- findings -------------------------------------------------------------------------------------------------------
