@@ -25,7 +25,7 @@ from debuggers.subject import Subject
 log = logging.getLogger("faultline")
 # An answer that comes within this many seconds is shown at once; else progress is shown until it is there.
 PATIENCE = 0.4
-POLL_SECONDS = 0.3
+POLL_SECONDS = 0.2
 MAX_ANSWERS = 512
 WORKERS = 3
 
@@ -94,7 +94,7 @@ def answer_key(debugger: Debugger, subject: Subject, params: Params) -> tuple[An
 
 
 def answer(debugger: Debugger, subject: Subject, params: Params) -> Any:
-    """Return a debugger's result; while it is computed show progress and stop the page there."""
+    """Return a debugger's result; while it is computed the page shows progress and waits."""
     token = _token()
     return wait(
         answer_key(debugger, subject, params),
@@ -142,16 +142,16 @@ def known_answer(debugger: Debugger, subject: Subject, params: Params) -> Answer
 
 
 def finish(key: tuple[Any, ...], work: Callable[[], Any], message: str) -> Any:
-    """Return what `work` returns or raise what it raises; while it is under way the page stops and shows progress."""
+    """Return what `work` returns or raise what it raises; while it is under way the page shows progress and waits."""
+    place = st.empty()
     job = desk().submit(key, work)
     if futures.wait([job.future], PATIENCE).not_done:
-        _show_progress(job, message)
-        return st.stop()
+        _show_progress(job, place, message)
     return job.future.result()
 
 
 def wait(key: tuple[Any, ...], work: Callable[[], Any], message: str) -> Any:
-    """Return what `work` returns; while it is under way show progress with a cancel button and stop the page there.
+    """Return what `work` returns; while it is under way the page shows progress with a cancel button, and waits.
 
     What goes wrong is one sentence on the page: an `InputError` says what to do, anything else is logged under an id.
     """
@@ -179,22 +179,24 @@ def show_failure(failure: BaseException) -> None:
     )
 
 
-def _show_progress(job: Job, message: str) -> None:
-    @st.fragment(run_every=POLL_SECONDS)
-    def poll() -> None:
-        if job.future.done():
-            st.rerun()
-        bar, button = st.columns([6, 1], vertical_alignment="center")
-        bar.progress(job.progress.fraction, text=f"{literal(job.progress.message or message)} …")
-        if button.button("Cancel", key="_cancel", icon=":material/close:"):
-            job.progress.cancel()
-        st.skeleton(height=360)
+def _show_progress(job: Job, place: Any, message: str) -> None:
+    """Show a job's progress until it is done.
 
-    poll()
+    The script itself waits: a click meanwhile ends its run as soon as the bar is drawn again. Polling from the browser
+    would race with the click, and the one that reaches the server last would win.
+    """
+    with place.container():
+        bar, button = st.columns([6, 1], vertical_alignment="center")
+        button.button("Cancel", key=f"_cancel_{id(job)}", icon=":material/close:", on_click=job.progress.cancel)
+        line = bar.empty()
+        st.skeleton(height=360)
+    waiting = True
+    while waiting:
+        line.progress(job.progress.fraction, text=f"{literal(job.progress.message or message)} …")
+        waiting = bool(futures.wait([job.future], POLL_SECONDS).not_done)
+    place.empty()
 
 
 def _offer_again(key: tuple[Any, ...], sentence: str) -> None:
     st.info(sentence, icon=":material/info:")
-    if st.button("Compute again", key="_again"):
-        desk().forget(key)
-        st.rerun()
+    st.button("Compute again", key="_again", on_click=desk().forget, args=(key,))

@@ -24,7 +24,7 @@ CONFIRMED = {
 
 
 def finding_card(
-    slug: str, finding: Finding, *, number_of: int, show_button: bool = True, can_dismiss: bool = False
+    slug: str, finding: Finding, *, number_of: int | str, show_button: bool = True, can_dismiss: bool = False
 ) -> None:
     """Draw one finding: severity, headline, size with interval, and a button that opens its page with its slice."""
     key = f"_finding_{slug}_{number_of}_{finding.id(slug)}"
@@ -38,8 +38,11 @@ def finding_card(
             facts.append(f"adjusted p {number(finding.q_value, 2)}")
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(" · ".join(facts) + " " + CONFIRMED[finding.confirmed], width="stretch")
-            if show_button and st.button("Show", key=f"{key}_show", icon=":material/arrow_forward:"):
-                open_finding(slug, finding)
+            if show_button:
+                st.button(
+                    "Show", key=f"{key}_show", icon=":material/arrow_forward:",
+                    on_click=open_finding, args=(slug, finding),
+                )  # fmt: skip
             if can_dismiss:
                 _dismiss(key, finding.id(slug))
 

@@ -11,6 +11,7 @@ import streamlit as st
 
 from components import state
 from components.draft import draft, drafted_model, drafted_table, edited, file_id, kept_name, take
+from components.navigation import OVERVIEW, path_of
 from components.services import asked_service, chosen_service, service_form
 from components.text import literal
 from debuggers.data.demos import all_demos
@@ -41,9 +42,15 @@ def demo_cards() -> None:
                     with st.expander("The planted faults"):
                         for fault in demo.faults:
                             st.caption(f"- {literal(fault.text)}")
-                if st.button(f"Open {demo.title.lower()}", key=f"demo_{demo.name}", icon=":material/play_arrow:"):
-                    state.look_at_demo(demo.name)
-                    st.switch_page("pages/overview.py", query_params={"demo": demo.name})
+                st.button(
+                    f"Open {demo.title.lower()}", key=f"demo_{demo.name}", icon=":material/play_arrow:",
+                    on_click=_open_demo, args=(demo.name,),
+                )  # fmt: skip
+
+
+def _open_demo(name: str) -> None:
+    state.look_at_demo(name)
+    st.switch_page(path_of(OVERVIEW), query_params={"demo": name})
 
 
 def chosen_task() -> Task | None:

@@ -44,11 +44,15 @@ def _note(opened: state.Opened, note: Note) -> None:
         moment = datetime.fromtimestamp(note.saved, UTC)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(f"{title_of_page(note.page)} · {moment:%Y-%m-%d %H:%M} UTC", width="stretch")
-            if path_of(note.page).exists() and st.button("Show", key=f"_note_show_{note.id}"):
-                state.forget_chosen()
-                st.switch_page(path_of(note.page), query_params={**state.identity(), **note.link})
+            if path_of(note.page).exists():
+                st.button("Show", key=f"_note_show_{note.id}", on_click=_go_to, args=(note,))
             if note.author == visitor():
                 st.button(
                     "", key=f"_note_drop_{note.id}", icon=":material/delete:", help="Delete",
                     on_click=annotations_of(opened.token).drop_note, args=(note.id, note.author),
                 )  # fmt: skip
+
+
+def _go_to(note: Note) -> None:
+    state.forget_chosen()
+    st.switch_page(path_of(note.page), query_params={**state.identity(), **note.link})

@@ -56,9 +56,10 @@ def _card(saved: Saved) -> None:
     with st.container(border=True, key=f"saved_{saved.token}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{literal(saved.name)}** {_badges(saved)}", width="stretch")
-            if st.button("Open", key=f"saved_open_{saved.token}", icon=":material/arrow_forward:"):
-                state.ask_for(saved.token)
-                st.switch_page(path_of(OVERVIEW), query_params={"subject": saved.token})
+            st.button(
+                "Open", key=f"saved_open_{saved.token}", icon=":material/arrow_forward:",
+                on_click=_open, args=(saved.token,),
+            )  # fmt: skip
             _keeping(saved)
             _deleting(saved)
         st.caption(
@@ -91,7 +92,16 @@ def _keeping(saved: Saved) -> None:
 def _deleting(saved: Saved) -> None:
     with st.popover("Delete", icon=":material/delete:"):
         st.write("Deletes its files, cohorts, notes and results on this server. Links to it lead nowhere then.")
-        if st.button("Delete for good", key=f"saved_delete_{saved.token}", type="primary"):
-            workspace().delete(saved.token, visitor())
-            state.close_subject(saved.token)
-            st.rerun()
+        st.button(
+            "Delete for good", key=f"saved_delete_{saved.token}", type="primary", on_click=_delete, args=(saved.token,)
+        )
+
+
+def _open(token: str) -> None:
+    state.ask_for(token)
+    st.switch_page(path_of(OVERVIEW), query_params={"subject": token})
+
+
+def _delete(token: str) -> None:
+    workspace().delete(token, visitor())
+    state.close_subject(token)

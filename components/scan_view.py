@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from time import sleep
+from typing import Any
+
 import streamlit as st
 
 from components import state
@@ -12,26 +15,36 @@ from components.text import literal
 from debuggers.scan import ranked, scanned_debuggers
 from debuggers.subject import Subject
 
-POLL_SECONDS = 0.7
+POLL_SECONDS = 0.3
 SHOWN = 4
 
 
-def findings_so_far(subject: Subject) -> None:
-    """Draw the findings that are there, say what is still being computed, and look again until all have answered."""
-    answers = _collect(subject)
-    if any(answer.state == "pending" for answer in answers.values()):
-        _polling(subject)
-    else:
-        _keep(subject, answers)
-        _draw(subject, answers)
+def findings_so_far(subject: Subject, place: Any) -> None:
+    """Draw the findings that are there, and all anew whenever a debugger has answered, until all have.
 
-
-@st.fragment(run_every=POLL_SECONDS)
-def _polling(subject: Subject) -> None:
-    answers = _collect(subject)
-    if all(answer.state != "pending" for answer in answers.values()):
-        st.rerun()
-    _draw(subject, answers)
+    Parameters
+    ----------
+    subject : Subject
+    place : DeltaGenerator
+        A container on the page. As this may wait, it is called when all else is drawn.
+    """
+    pulse, last, drawn = st.empty(), place.empty(), None
+    while True:
+        answers = _collect(subject)
+        states = {slug: answer.state for slug, answer in answers.items()}
+        complete = "pending" not in states.values()
+        if complete or states != drawn:
+            # Drawn over within one run, the rest of a longer drawing would stay: each has a place of its own.
+            last.empty()
+            last = place.empty()
+            with last.container():
+                _draw(subject, answers, round_of="" if complete else f"_{list(states.values())}")
+        if complete:
+            _keep(subject, answers)
+            return
+        drawn = states
+        sleep(POLL_SECONDS)
+        pulse.empty()  # lets a click end this run
 
 
 def _collect(subject: Subject) -> dict[str, Answer]:
@@ -52,7 +65,8 @@ def _keep(subject: Subject, answers: dict[str, Answer]) -> None:
     state.remember("scan_kept", opened.token)
 
 
-def _draw(subject: Subject, answers: dict[str, Answer]) -> None:
+def _draw(subject: Subject, answers: dict[str, Answer], round_of: str) -> None:
+    """Draw everything; widgets of a round have keys of their own, as a run may draw a key only once."""
     st.subheader("What the scan found", anchor=False)
     opened = state.opened()
     reasons = {} if opened is None else annotations_of(opened.token).dismissals()
@@ -60,12 +74,13 @@ def _draw(subject: Subject, answers: dict[str, Answer]) -> None:
     dismissed = [(slug, f) for slug, f in found if f.id(slug) in reasons]
     cards = list(enumerate((slug, f) for slug, f in found if f.id(slug) not in reasons))
     for i, (slug, finding) in cards[:SHOWN]:
-        finding_card(slug, finding, number_of=i, can_dismiss=True)
+        finding_card(slug, finding, number_of=f"{i}{round_of}", can_dismiss=not round_of)
     if len(cards) > SHOWN:
         with st.expander(f"{len(cards) - SHOWN} more"):
             for i, (slug, finding) in cards[SHOWN:]:
-                finding_card(slug, finding, number_of=i, can_dismiss=True)
-    dismissed_findings(dismissed, reasons)
+                finding_card(slug, finding, number_of=f"{i}{round_of}", can_dismiss=not round_of)
+    if not round_of:
+        dismissed_findings(dismissed, reasons)
     _outcome(answers)
     for debugger in scanned_debuggers():
         reason = debugger.obstacle(subject)

@@ -56,7 +56,7 @@ with st.grid("auto", min_column_width=150, border=True, gap="small"):
 
 charts, findings = st.columns([3, 2], gap="large")
 with findings:
-    findings_so_far(subject)
+    scanned = st.container()
 with charts:
     if binary:
         drawings = {
@@ -108,3 +108,4 @@ if by is not None:
     frame.follow(Cohort(clicked[0]["sql"], clicked[0]["group"]) if clicked else None)
 
 frame.close(params, result.scores)
+findings_so_far(subject, scanned)

@@ -116,7 +116,7 @@ def test_a_note_leads_back_to_its_view_and_a_dismissal_can_be_taken_back(
         settle(page, "Overview")
         page.get_by_text("1 dismissed").click()
         page.get_by_role("button", name="Restore").click()
-        expect(page.get_by_text("1 dismissed")).to_have_count(0)
+        expect(page.get_by_text("1 dismissed")).to_have_count(0, timeout=PATIENCE)
         assert dismiss.count() == before
 
         go_to(page, "Effects")

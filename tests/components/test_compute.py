@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import Event
 from typing import Any
 
 import pytest
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.testing.v1 import AppTest
 
 from components import compute
@@ -85,32 +86,47 @@ def test_an_answer_that_is_there_is_shown(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_work_under_way_shows_progress_and_can_be_cancelled_and_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    started, ended = Event(), Event()
+    shown: list[str] = []
 
     def work() -> None:
-        try:
-            while True:
-                report(0.25, "Counting <b>sheep</b>")
-                started.set()
-        finally:
-            ended.set()
+        while True:
+            report(0.25, "Counting <b>sheep</b>")
+
+    def press(*_: Any, on_click: Callable[[], None], **__: Any) -> None:
+        shown.append("Cancel")
+        on_click()
 
     monkeypatch.setattr(compute, "PATIENCE", 0)
+    monkeypatch.setattr(DeltaGenerator, "button", press)
     WORK["work"] = work
     app = opened().run()
-    assert started.wait(30)
-    assert [b.label for b in app.run().button] == ["Cancel"]
+    assert shown == ["Cancel"]
     assert not app.markdown
-    app.button(key="_cancel").click().run()
-    assert ended.wait(30)
+    assert [i.value for i in app.info] == ["Cancelled."]
     with pytest.raises(Cancelled):
         desk().submit(("test",), work).future.result(30)
-    app = opened().run()
-    assert [i.value for i in app.info] == ["Cancelled."]
+    monkeypatch.undo()
     monkeypatch.setattr(compute, "PATIENCE", 30)
     WORK["work"] = lambda: 42
     app.button(key="_again").click().run()
     assert [m.value for m in app.markdown] == ["answer 42"]
+
+
+def test_progress_gives_way_to_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compute, "PATIENCE", 0)
+    monkeypatch.setattr(compute, "POLL_SECONDS", 0.01)
+    polled = Event()
+    bar = DeltaGenerator.progress
+
+    def progress(self: DeltaGenerator, *args: Any, **kwargs: Any) -> DeltaGenerator:
+        polled.set()
+        return bar(self, *args, **kwargs)
+
+    monkeypatch.setattr(DeltaGenerator, "progress", progress)
+    WORK["work"] = lambda: polled.wait(30) and 42
+    app = opened().run()
+    assert [m.value for m in app.markdown] == ["answer 42"]
+    assert not app.button
 
 
 def test_a_problem_is_its_sentence_and_can_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
