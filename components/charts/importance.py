@@ -71,9 +71,10 @@ def bars_figure(
         for group, tint in (("rest", palette.line), ("cohort", colour)):
             part = both[[group, f"{group}_low", f"{group}_high"]].set_axis(["value", "low", "high"], axis=1)
             part = part.assign(feature=both["feature"], share=np.nan)
-            said = f"{title}: {'the cohort' if group == 'cohort' else 'the rest'}"
+            said = f"{title}: the cohort" if group == "cohort" else "the rest"
             draw_bar(plot, names, part, {"color": tint, "name": said, "column": i + 1, "palette": palette})
     plot.update_layout(barmode="group", bargap=0.3, showlegend=groups is not None, margin={"t": 34})
+    plot.update_traces(showlegend=False, selector={"name": "the rest", "xaxis": "x2"})
     plot.update_layout(legend={"traceorder": "reversed"})
     if chosen in set(drawn["feature"]):
         at = drawn["feature"].tolist().index(chosen)
