@@ -90,7 +90,7 @@ st.caption(
 if counts["error"]:
     st.caption(
         f"Error: {literal(result.measure)} of {shown.of(counts['error'])}, against {counts['error_background']:,} "
-        "background rows. A click on a bar shows the feature below."
+        "background rows, each to about two digits. A click on a bar shows the feature below."
     )
 else:
     st.caption("There are no labels, so there is no error to take apart. A click on a bar shows the feature below.")

@@ -97,7 +97,7 @@ def test_contributions_to_the_loss_add_up_to_it(name: str) -> None:
     if explainer.measure == "squared error of the probability":
         expected = np.square(of.scores[:20] - of.y[:20])
     # The slope of trees' log loss is met to a few digits where many rows are averaged over.
-    loose = 5e-3 if isinstance(explainer, TreeExplainer) and explainer.measure == "log loss" else 1e-5
+    loose = 2e-2 if isinstance(explainer, TreeExplainer) and explainer.measure == "log loss" else 1e-5
     np.testing.assert_allclose(found.values.sum(axis=1) + found.base, expected, atol=loose)
 
 

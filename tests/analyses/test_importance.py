@@ -118,7 +118,8 @@ def test_a_feature_that_only_does_harm_is_found() -> None:
     assert finding.effect.low > 0
     assert finding.q_value is not None
     assert finding.q_value <= 0.05
-    assert finding.evidence["rows_explained"] == 1_000
+    assert finding.confirmed is True
+    assert finding.evidence["rows_searched"] + finding.evidence["rows_held_out"] == 1_000
 
 
 def test_a_copy_of_the_answer_is_found() -> None:
@@ -131,14 +132,14 @@ def test_a_copy_of_the_answer_is_found() -> None:
 
 
 def test_a_feature_of_the_error_is_found() -> None:
-    """The prediction moves little with x1, and where it does the model is wrong."""
-    X = numbers(1_000)
-    noise = np.random.default_rng(1).normal(size=1_000) * 0.05
-    model = subject_of(lambda t: t["x0"] * 0.5 + np.where(t["x1"] > 1.2, 3.0, 0.0), X)
-    table = X.assign(y=X["x0"] * 0.5 + noise)
-    of = make_subject("error", table, Roles(target="y", task=Task.REGRESSION), model=model.model.model)  # type: ignore[union-attr]
-    result = ran(of, background=300)
-    assert any("x1" in f.features for f in result.findings)
+    """In few rows x1 moves the prediction far, and there the model is wrong."""
+    X = numbers(5_000)
+    known = subject_of(lambda t: t["x0"] + np.where(t["x1"] > 2.5, 20.0, 0.0), X).model
+    assert known is not None
+    of = make_subject("error", X.assign(y=X["x0"]), Roles(target="y", task=Task.REGRESSION), model=known.model)
+    (finding,) = (f for f in ran(of, error_rows=5_000).findings if f.kind == "overfit")
+    assert finding.features == ("x1",)
+    assert finding.evidence["share_of_error"] > 2 * finding.evidence["share_of_prediction"]
 
 
 @pytest.mark.parametrize("task", list(Task))

@@ -43,7 +43,7 @@ def test_the_page_says_what_drives_the_prediction_and_the_error() -> None:
     line = answer(app)
     assert "moves the prediction most" in line
     assert "the error hangs on" in line
-    assert any("Prediction: all 600 rows, against 500 rows drawn at random; exact" in c for c in said(app.caption))
+    assert any("Prediction: all 600 rows, against 300 rows drawn at random; exact" in c for c in said(app.caption))
 
 
 def test_without_labels_the_page_says_that_there_is_no_error() -> None:
