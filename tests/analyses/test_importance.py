@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder
 from sklearn.svm import SVR
 
 from debuggers.analyses.importance import ImportanceParams, importance
@@ -265,6 +268,17 @@ def test_bad_input_has_an_answer(case: str, part: str) -> None:
 def test_a_constant_feature_has_no_importance() -> None:
     found = ran(changed(x1=1.0)).features.set_index("feature")
     assert found.loc["x1", "importance"] == pytest.approx(0, abs=1e-12)
+
+
+def test_a_category_unseen_in_training_has_an_answer() -> None:
+    X = people(300)
+    encode = make_column_transformer(
+        (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), ["job"]), remainder="passthrough"
+    )
+    model = make_pipeline(encode, HistGradientBoostingClassifier(max_iter=5)).fit(X, (X["age"] > 50).astype(int))
+    table = X.assign(y=(X["age"] > 50).astype(int), job=["pilot", *X["job"].iloc[1:]])
+    result = ran(make_subject("unseen", table, Roles(target="y"), model=EstimatorModel(model)), "row", row=0)
+    assert result.waterfall.set_index("feature")["value"]["job"] == "pilot"
 
 
 def test_a_wide_table_keeps_fewer_rows_and_says_so() -> None:
