@@ -93,7 +93,7 @@ def create_app(settings: Settings, stopping: Event) -> st.App:
             importlib.import_module(name)
         all_debuggers()
         configure(full=settings.full_log)
-        # Streamlit collects garbage after every run: without the libraries' objects that takes no time.
+        # Without the libraries' objects a collection of garbage takes no time.
         gc.collect()
         gc.freeze()
         print(f"Faultline is ready: {url(settings)}", flush=True)  # noqa: T201 - the one line of a server that starts

@@ -23,29 +23,38 @@ analyzer = PredictionsAnalyzer(says, X, y, names, [], model_task="classification
 THEIR_TREE = "def work(): return len(analyzer.compute_error_tree(names, None, None, max_depth=3, num_leaves=31))"
 THEIR_MATRIX = 'def work(): return bool(analyzer.compute_matrix(["x1", "x8"], None, None, True, 8))'
 OURS = """
-from debuggers.analyses import error_terrain
-from debuggers.error_tree import grow
+import pandas as pd
+from debuggers.error_grid import binned_axes, cell_of_rows, cell_table
 from debuggers.kernels import error_tree
 from debuggers.matching import Roles, make_subject
+from debuggers.slice_items import Columns
+from debuggers.slice_methods import grown
+from debuggers.slice_search import Settings
+from debuggers.slice_targets import make_target
 from debuggers.statistics import halves
 from debuggers.task import Task
-from debuggers.binning import bin_column
+from debuggers.tree_table import node_table
 error_tree.warm()
 table = pd.DataFrame(X, columns=names).assign(p=np.where(says == 1, 0.9, 0.1), y=y)
 of = make_subject("rows", table, Roles(target="y", predictions=("p",), task=Task.BINARY))
-errors = of.error
+target = make_target(of, "error")
+nothing = pd.DataFrame({"sql": [], "verdict": []})
 """
-# Bins, half of the rows, tree, and both halves' numbers with their tests.
+# Bins, half of the rows, tree, and both halves' numbers with intervals.
 OUR_TREE = """
 def work():
-    columns = error_terrain._columns(of, all_columns=False)
-    searched = halves(errors)
-    tree = error_terrain._grown(columns, errors, searched, error_terrain.ErrorTerrainParams())
-    return len(error_terrain.node_table(tree, errors, searched, None))
+    columns = Columns.of(of.test, names)
+    searched = halves(target.values)
+    settings = Settings(min_rows=max(15, len(table) // 200))
+    tree = grown(columns, target.values, searched, settings, 3)
+    leaf = tree.leaves([b.codes for b in tree.columns], len(table))
+    return len(node_table(tree, leaf, target, searched, nothing))
 """
 OUR_MATRIX = """
 def work():
-    return len(error_terrain._cells([bin_column(table[n], of.test.schema[n], 9) for n in ("x1", "x8")], errors))
+    searched = halves(target.values)
+    axes = binned_axes(of.test, ("x1", "x8"), 8)
+    return len(cell_table(axes, cell_of_rows(axes, len(table)), target, searched, nothing))
 """
 
 

@@ -53,12 +53,14 @@ def _dismiss(key: str, finding: str) -> None:
         return
     notebook = annotations_of(opened.token)
     with st.popover("Dismiss", icon=":material/visibility_off:"), st.form(f"{key}_dismiss", border=False):
-        reason = st.text_input(
-            "Why it is no problem", max_chars=MAX_REASON, placeholder="known, accepted, being mended"
+        st.text_input(
+            "Why it is no problem", key=f"{key}_reason", max_chars=MAX_REASON,
+            placeholder="known, accepted, being mended",
+        )  # fmt: skip
+        st.form_submit_button(
+            "Dismiss",
+            on_click=lambda: notebook.dismiss(finding, str(state.widget(f"{key}_reason", "")).strip()),
         )
-        if st.form_submit_button("Dismiss"):
-            notebook.dismiss(finding, reason.strip())
-            st.rerun()
 
 
 def dismissed_findings(found: Sequence[tuple[str, Finding]], reasons: Mapping[str, str]) -> None:

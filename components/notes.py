@@ -13,6 +13,7 @@ from components.text import literal
 from debuggers.workspace.annotations import Note
 
 MAX_LENGTH = 2_000
+TEXT = "_note_text"
 
 
 def notes(opened: state.Opened, page: str) -> None:
@@ -24,18 +25,23 @@ def notes(opened: state.Opened, page: str) -> None:
     page : str
         Slug of the page that is shown.
     """
-    notebook = annotations_of(opened.token)
-    written = notebook.notes()
+    written = annotations_of(opened.token).notes()
     with st.popover(f"Notes ({len(written)})" if written else "Notes", icon=":material/sticky_note_2:"):
         with st.form("_note_form", border=False, clear_on_submit=True):
-            text = st.text_area("Note on this view", max_chars=MAX_LENGTH, placeholder="What you see, and what to do")
-            if st.form_submit_button("Save") and text.strip():
-                notebook.add_note(visitor(), text.strip(), page, link_of(state.parameters()))
-                st.rerun()
+            st.text_area(
+                "Note on this view", key=TEXT, max_chars=MAX_LENGTH, placeholder="What you see, and what to do"
+            )
+            st.form_submit_button("Save", on_click=_write, args=(opened, page))
         for note in written:
             _note(opened, note)
         if not written:
             st.caption("Notes keep the view that they were written on; everyone with the link reads them.")
+
+
+def _write(opened: state.Opened, page: str) -> None:
+    text = str(state.widget(TEXT, "")).strip()
+    if text:
+        annotations_of(opened.token).add_note(visitor(), text, page, link_of(state.parameters()))
 
 
 def _note(opened: state.Opened, note: Note) -> None:

@@ -9,12 +9,16 @@ import pandas as pd
 import streamlit as st
 
 from components import state
+from components.page import Frame
 from components.text import interval, literal, number, percent
 from debuggers.cohort import Cohort
+from debuggers.regions import MIN_ROWS
 from debuggers.slice_evidence import OwnTest
 from debuggers.slice_hints import Hint
+from debuggers.slice_report import compared
 from debuggers.slices import Literal as Condition
 from debuggers.slices import Op, Slice
+from debuggers.statistics import Estimate
 from debuggers.subject import Subject
 
 BADGES: dict[str, tuple[Literal["orange", "gray"], str, str]] = {
@@ -32,8 +36,8 @@ REASONS = {
 }
 
 
-def slice_card(row: Any, position: int, title: str, *, active: bool, distribution: Callable[[int], None]) -> bool:
-    """Draw one slice: text, rows, mean against the rest, verdict, distribution; return whether it was chosen.
+def slice_card(row: Any, position: int, title: str, *, active: bool, distribution: Callable[[int], None]) -> None:
+    """Draw one slice: text, rows, mean against the rest, verdict, distribution, and a button that sets the cohort.
 
     Parameters
     ----------
@@ -63,8 +67,10 @@ def slice_card(row: Any, position: int, title: str, *, active: bool, distributio
             st.markdown("  \n".join(_facts(row, title)))
         with drawing:
             distribution(position)
-        words = "All rows" if active else "Show these rows"
-        return st.button(words, key=f"weak_slices_use_{position}", icon=":material/filter_alt:")
+        st.button(
+            "All rows" if active else "Show these rows", key=f"weak_slices_use_{position}",
+            icon=":material/filter_alt:", on_click=flip, args=(Cohort(str(row.sql), str(row.slice)),),
+        )  # fmt: skip
 
 
 def _facts(row: Any, title: str) -> list[str]:
@@ -104,8 +110,8 @@ def hint_list(found: tuple[Hint, ...]) -> None:
         st.markdown(f"{HOLDS[hint.holds]} **{REASONS[hint.kind]}.** {literal(hint.sentence)}")
 
 
-def slice_builder(subject: Subject) -> Slice | None:
-    """Draw up to three conditions to choose, and return them as a slice once it is asked for."""
+def slice_builder(subject: Subject) -> None:
+    """Draw up to three conditions to choose, and a button that makes their rows the cohort."""
     names = [str(c) for c in subject.test.table.columns if str(c) not in subject.predictions]
     conditions: list[Condition] = []
     for i, place in enumerate(st.columns(3)):
@@ -117,8 +123,11 @@ def slice_builder(subject: Subject) -> Slice | None:
                 found = _condition(subject, name, i)
                 if found is not None:
                     conditions.append(found)
-    ask = st.button("Test these rows", key="weak_slices_own_test", icon=":material/science:", disabled=not conditions)
-    return Slice(tuple(conditions)) if ask else None
+    own = Slice(tuple(conditions))
+    st.button(
+        "Test these rows", key="weak_slices_own_test", icon=":material/science:", disabled=not conditions,
+        on_click=state.set_cohort, args=(Cohort(own.sql, own.text),),
+    )  # fmt: skip
 
 
 def _condition(subject: Subject, name: str, i: int) -> Condition | None:
@@ -166,8 +175,37 @@ def as_cohort(rows: pd.DataFrame, position: int) -> Cohort:
     return Cohort(str(rows["sql"].iloc[position]), str(rows["slice"].iloc[position]))
 
 
-def toggle(cohort: Cohort) -> None:
-    """Make rows the cohort, or all rows if they are it already."""
-    active = state.cohort()
-    state.set_cohort(None if active is not None and active.predicate == cohort.predicate else cohort)
+def toggle(cohort: Cohort | None) -> None:
+    """Make rows the cohort, or all rows if they are it already, and draw the page anew."""
+    flip(cohort)
     st.rerun()
+
+
+def flip(cohort: Cohort | None) -> None:
+    """Make rows the cohort, or all rows if they are it already: what a button calls."""
+    active = state.cohort()
+    same = active is not None and cohort is not None and active.predicate == cohort.predicate
+    state.set_cohort(None if same else cohort)
+
+
+def more_controls(frame: Frame, *extra: str) -> dict[str, Any]:
+    """Draw the parameters of the engine that are seldom changed, and `extra` ones, and return their values."""
+    with st.popover("More", icon=":material/tune:"):
+        names = ("ranking", "alpha", "count", *extra, "seconds", "seed", "all_columns")
+        return {name: frame.control(name) for name in names}
+
+
+def answer_line(slices: pd.DataFrame, overall: Estimate, title: str, obstacle: str) -> str:
+    """Return the sentence that answers the question of a page of slices."""
+    if obstacle:
+        known = "" if overall.value != overall.value else f"{literal(title.capitalize())} is {number(overall.value)}. "
+        return known + literal(obstacle)
+    sure = slices[slices["verdict"] == "confirmed"]
+    counts = f"{len(sure)} of {len(slices)} slices confirmed"
+    if (slices["verdict"] == "too few rows").all():
+        where = literal(slices["slice"].iloc[0])
+        return f"Nothing can be confirmed: {where} stands out, with fewer than {MIN_ROWS} other rows to check it on."
+    if not len(sure):
+        return f"No slice is confirmed; {literal(slices['slice'].iloc[0])} seemed weak at first. {counts}."
+    rate = compared(sure["held_out_loss"].iloc[0], sure["rest_loss"].iloc[0], title)
+    return f"{literal(rate)} where {literal(sure['slice'].iloc[0])} (confirmed on other rows); {counts}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from debuggers.data.schema import Column, Kind
+from debuggers.data.schema import Column, Kind, Schema
+from debuggers.execution import in_threads
+from debuggers.kernels import cuts as cuts_kernel
 from debuggers.kernels import error_tree as kernel
 from debuggers.slices import Literal, Op, readable
 from debuggers.statistics import SEED
@@ -170,6 +172,19 @@ class Categories(Bins):
         return OTHERS if code >= len(self.values) else _plain(self.values[code])
 
 
+def bin_columns(
+    table: pd.DataFrame, schema: Schema, names: Sequence[str], bins: int = MAX_BINS, span: tuple[float, float] = (0, 0)
+) -> list[Bins]:
+    """Return several columns in bins, shared out among the cores; parameters are those of `bin_column`.
+
+    Parameters
+    ----------
+    span : (float, float)
+        Where in the whole work's progress this begins and ends; equal ends: nothing is reported.
+    """
+    return in_threads(lambda name: bin_column(table[name], schema[name], bins), list(names), "Binning columns", span)
+
+
 def bin_column(column: pd.Series, kind: Column, bins: int = MAX_BINS) -> Bins:
     """Return a column in at most `bins` bins, "missing" included.
 
@@ -194,7 +209,9 @@ def bin_column(column: pd.Series, kind: Column, bins: int = MAX_BINS) -> Bins:
     """
     name, room = kind.name, max(bins - 1, 1)
     if kind.kind.is_numeric:
-        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        plain = column.dtype == np.float64  # then nothing is copied unless other columns lie between the values
+        values = column.to_numpy() if plain else column.to_numpy(dtype=np.float64, na_value=np.nan)
+        values = np.ascontiguousarray(values)
         return _numbers(name, values, room, few=kind.distinct <= room, whole=kind.kind is Kind.INTEGER)
     if kind.kind is Kind.DATE:
         return _dates(name, column, room)
@@ -202,14 +219,15 @@ def bin_column(column: pd.Series, kind: Column, bins: int = MAX_BINS) -> Bins:
 
 
 def _numbers(name: str, values: npt.NDArray[np.float64], room: int, *, few: bool, whole: bool) -> Intervals:
-    missing = np.isnan(values)
-    finite = values[np.isfinite(values)]
+    known = np.isfinite(values)
+    finite = values if known.all() else values[known]
+    infinite = len(finite) < len(values) and bool(np.isinf(values).any())
     if not len(finite):
-        return Intervals(name, missing.astype(np.uint8) * int((~missing).any()), int((~missing).any()))
+        return Intervals(name, np.isnan(values).astype(np.uint8) * int(infinite), int(infinite))
     distinct: list[float] = np.sort(pd.unique(finite)).tolist() if few else []
     plain = [int(v) for v in distinct] if whole else distinct
     # An infinite value lies in the bin of the smallest or largest number, which then holds more than one value.
-    exact = few and np.isfinite(values[~missing]).all()
+    exact = few and not infinite
     cuts = plain[1:] if few else [int(c) if whole and c.is_integer() else c for c in equal_cuts(finite, room)]
     codes = kernel.bin_numbers(values, np.array(cuts, dtype=np.float64))
     return Intervals(name, codes, len(cuts) + 1, tuple(cuts), tuple(plain) if exact else ())
@@ -223,22 +241,9 @@ def equal_cuts(values: npt.NDArray[np.float64], bins: int) -> list[float]:
     >>> equal_cuts(np.arange(1000.0), 4)
     [250.0, 500.0, 750.0]
     """
-    sample = values[_sampled(len(values))]
+    sample = values[_sampled(len(values))] if len(values) > CUT_ROWS else values
     distinct, counts = np.unique(sample, return_counts=True)
-    ends = np.cumsum(counts)
-    cuts: list[float] = []
-    start = 0
-    for left in range(bins, 1, -1):
-        done = ends[start - 1] if start else 0
-        share = (ends[-1] - done) / left
-        # A value that many rows share ends the bin before it and fills the next one.
-        end = max(start + 1, int(np.searchsorted(ends, done + share, side="right")))
-        if end >= len(distinct):
-            break
-        slack = 0 if counts[end] >= share else (end - start) // 8
-        cuts.append(round_between(float(distinct[end - 1 - slack]), float(distinct[end])))
-        start = end
-    return cuts
+    return [float(cut) for cut in cuts_kernel.even_cuts(distinct, np.cumsum(counts, dtype=np.int64), bins)]
 
 
 @lru_cache(maxsize=4)
@@ -257,14 +262,7 @@ def round_between(low: float, high: float) -> float:
     >>> round_between(31873.2, 32411.9), round_between(0.123, 0.131), round_between(-2.0, 5.0)
     (32000.0, 0.13, 0.0)
     """
-    largest = int(np.ceil(np.log10(max(abs(low), abs(high)))))
-    for exponent in range(largest, largest - 17, -1):
-        for digit in (5, 2, 1):
-            step = digit * 10.0**exponent
-            candidate = round(float(np.floor(high / step)) * step, max(0, -exponent))
-            if low < candidate <= high:
-                return candidate + 0.0
-    return high
+    return float(cuts_kernel.round_between(low, high))
 
 
 def _dates(name: str, column: pd.Series, room: int) -> Intervals:

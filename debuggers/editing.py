@@ -27,8 +27,7 @@ def own_values(subject: Subject, position: int) -> Values:
     position : int
         Counted in the test table, not in the file.
     """
-    row = subject.test.table.iloc[position : position + 1]
-    return {name: plain_or_none(row[name].iloc[0]) for name in subject.test.features}
+    return {name: plain_or_none(subject.test.table[name].array[position]) for name in subject.test.features}
 
 
 def plain_or_none(value: object) -> Any:
@@ -118,21 +117,34 @@ def varied(subject: Subject, base: Mapping[str, Any], variations: Sequence[tuple
     tried: dict[str, list[tuple[int, Sequence[Any]]]] = {}
     for (feature, values), end in zip(variations, ends, strict=True):
         tried.setdefault(feature, []).append((int(end) - len(values), values))
-    columns = {}
+    table, columns = subject.test.table, {}
+    kinds = dict(zip(table.columns, table.dtypes, strict=True))
     for feature in subject.test.features:
         distinct, where = [base[feature]], np.zeros(n, dtype=np.intp)
         for start, values in tried.get(feature, ()):
             where[start : start + len(values)] = len(distinct) + np.arange(len(values))
             distinct.extend(values)
-        columns[feature] = _typed(distinct, subject.test.table[feature]).take(where)
-    return pd.DataFrame(columns)
+        column = _typed(distinct, kinds[feature], table, feature)
+        columns[feature] = column if n == 1 else column.take(where)
+    return pd.DataFrame(columns, copy=False)
 
 
-def _typed(values: list[Any], like: pd.Series) -> Any:
-    """Return values as an array of the type of `like`; numbers that a whole-number type cannot hold become float."""
-    kind = like.dtype
+def edited(subject: Subject, base: Mapping[str, Any], edits: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return `base` once for each of some edits, in the table's types, shape (n_edits, n_features)."""
+    table, columns = subject.test.table, {}
+    kinds = dict(zip(table.columns, table.dtypes, strict=True))
+    for feature in subject.test.features:
+        values = [edit.get(feature, base[feature]) for edit in edits]
+        columns[feature] = _typed(values, kinds[feature], table, feature)
+    return pd.DataFrame(columns, copy=False)
+
+
+def _typed(values: list[Any], kind: Any, table: pd.DataFrame, feature: str) -> Any:
+    """Return values as an array of a feature's type; numbers that a whole-number type cannot hold become float."""
+    if isinstance(kind, pd.StringDtype | pd.CategoricalDtype):
+        return pd.array(values, dtype=kind)
     if not isinstance(kind, np.dtype) or kind.kind not in "iuf":
-        return typed(values, len(values), like).array
+        return typed(values, len(values), table[feature]).array
     numbers = np.array([np.nan if v is None else v for v in values], dtype=np.float64)
     if kind.kind == "f":
         return numbers

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +12,6 @@ from debuggers.binning import Bins
 from debuggers.execution import in_threads, report
 from debuggers.kernels import error_tree as kernel
 from debuggers.slices import Slice
-from debuggers.statistics import Moments
 
 Floats = npt.NDArray[np.float64]
 # Bins of rows, one array per column.
@@ -21,6 +19,8 @@ Codes = Sequence[npt.NDArray[np.uint8]] | npt.NDArray[np.uint8]
 Places = npt.NDArray[np.int32]
 # Differences below this share are rounding.
 SAME = 1e-9
+# Fewer values to count than this are not worth a thread.
+SMALL = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -101,14 +101,11 @@ class ErrorTree:
         _descend(places, codes, self.splits, self.nodes)
         return places
 
-    def moments(self, leaf: Places, loss: Floats) -> list[Moments]:
-        """Return count, sum and sum of squares of the loss of some rows, whose leaves are known, in every node."""
-        k = len(self.nodes)
-        sums = (np.bincount(leaf, w, k) for w in (None, loss, np.square(loss)))
-        found = [Moments(int(n), float(s), float(q)) for n, s, q in zip(*sums, strict=True)]
-        for i in range(k - 1, 0, -1):
-            found[self.nodes[i].parent] += found[i]
-        return found
+    def top(self, depth: int) -> ErrorTree:
+        """Return the tree without the levels below `depth`."""
+        nodes = tuple(node for node in self.nodes if node.depth <= depth)
+        splits = {i: split for i, split in self.splits.items() if self.nodes[i].depth < depth}
+        return ErrorTree(self.columns, nodes, splits)
 
 
 def grow(columns: Sequence[Bins], codes: Codes, loss: Floats, *, depth: int, min_rows: int) -> ErrorTree:
@@ -180,7 +177,9 @@ class _Searched:
         def sums(f: int) -> Floats:
             return kernel.node_sums(self.codes[f], places, self.loss, first, count, self.columns[f].known + 1)
 
-        for f, found in enumerate(in_threads(sums, range(len(self.columns)))):
+        columns = range(len(self.columns))
+        small = len(columns) * len(self.loss) < SMALL
+        for f, found in enumerate(map(sums, columns) if small else in_threads(sums, columns)):
             for i, cell in zip(level, found, strict=True):
                 allowed = nodes[i].allowed.get(f)
                 parts, gain = _best_cut(self.columns[f], allowed, cell[:, 0], cell[:, 1], self.min_rows)
@@ -204,30 +203,16 @@ def _best_cut(
     known = np.arange(column.known) if allowed is None else np.array(sorted(allowed - {column.missing}), dtype=np.intp)
     if not column.ordered:
         known = known[np.argsort(_leaning_means(n[known], s[known]), kind="stable")]
-    all_n, all_s = n[known].sum(), s[known].sum()
-    left_n, left_s = np.cumsum(n[known])[:-1], np.cumsum(s[known])[:-1]
-    fits = (left_n >= min_rows) & (all_n - left_n >= min_rows)
     gap = allowed is None and column.has_missing
     gap_n, gap_s = (n[column.missing], s[column.missing]) if gap and n[column.missing] >= min_rows else (0.0, 0.0)
-    if fits.any():
-        left, right = _explained(left_n, left_s), _explained(all_n - left_n, all_s - left_s)
-        explained = np.where(fits, left + right, -np.inf)
-        cut = int(np.argmax(explained)) + 1
-        parts = [frozenset(known[:cut].tolist()), frozenset(known[cut:].tolist())]
-        within = explained[cut - 1]
-    elif gap_n and all_n >= min_rows:
-        parts, within = [frozenset(known.tolist())], _explained(all_n, all_s)
-    else:
+    cut, gain = kernel.best_cut(n[known], s[known], gap_n, gap_s, float(min_rows))
+    if cut < 0:
         return (), 0.0
+    sides = (known[:cut], known[cut:]) if cut else (known,)
+    parts = [frozenset(side.tolist()) for side in sides]
     if gap:
         parts.append(frozenset({column.missing}))
-    gain = within + _explained(gap_n, gap_s) - _explained(all_n + gap_n, all_s + gap_s)
-    return tuple(sorted(parts, key=lambda part: -_mean(n, s, part))), float(gain)
-
-
-def _explained(n: Any, s: Any) -> Any:
-    """Return the squared deviation from 0 that the mean of `n` rows with sum `s` explains."""
-    return np.square(s) / np.maximum(n, 1)
+    return tuple(sorted(parts, key=lambda part: -_mean(n, s, part))), gain
 
 
 def _leaning_means(n: Floats, s: Floats) -> Floats:

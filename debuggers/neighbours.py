@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
 from debuggers.statistics import SEED
@@ -119,8 +120,19 @@ class Neighbourhood:
 
     def distances(self, point: Floats) -> Floats:
         """Return the distance of one point, shape (width,), from every real row, shape (n,)."""
-        apart = self.points - point
-        return np.asarray(np.sqrt(np.einsum("ij,ij->i", apart, apart)))
+        return np.asarray(cdist(self.points, point[None])[:, 0])
+
+    def apart(self, point: Floats) -> Floats:
+        """Return how far each feature of one point is from that of every real row, shape (n, n_features).
+
+        The features are the encoder's numbers, and behind them the others.
+        """
+        squares = np.square(self.points - point)
+        m = len(self.encoder.numeric)
+        sizes = [len(known) + 2 for known in self.encoder.levels.values()]
+        starts = 2 * m + np.concatenate([[0], np.cumsum(sizes)])[:-1].astype(np.intp)
+        others = np.add.reduceat(squares, starts, axis=1) if len(starts) else np.zeros((len(squares), 0))
+        return np.asarray(np.sqrt(np.concatenate([squares[:, :m] + squares[:, m : 2 * m], others], axis=1)))
 
     def percentile(self, distance: float) -> float:
         """Return the share of real rows whose nearest other row is nearer than `distance`; NaN without other rows."""

@@ -13,6 +13,7 @@ from debuggers import metrics
 from debuggers.data.schema import Column, Kind
 from debuggers.editing import plain_or_none, varied
 from debuggers.grids import MAX_BARS, make_grid
+from debuggers.lines import Line, LineFlip, flips_along, lines_of
 from debuggers.subject import Subject
 
 Floats = npt.NDArray[np.float64]
@@ -120,7 +121,10 @@ def _evenly(column: Column, points: int) -> list[float] | list[int]:
 
 
 def respond(subject: Subject, values: Mapping[str, Any], points: int) -> tuple[Floats, tuple[Response, ...]]:
-    """Predict a row, and the row with each feature at each value of its strip, in one call of the model.
+    """Predict a row, and the row with each feature at each value of its strip.
+
+    Along numbers that reach readable trees in their order the outputs are those of the trees, and flips are exact, to
+    the last digit; everything else is asked in one call of the model, and flips are narrowed down.
 
     Parameters
     ----------
@@ -137,18 +141,27 @@ def respond(subject: Subject, values: Mapping[str, Any], points: int) -> tuple[F
         One per feature, in the model's order.
     """
     strips = {feature: strip_values(subject, feature, points) for feature in subject.test.features}
-    tried = [(feature, strip) for feature, (strip, _) in strips.items()]
-    outputs = subject.predict(varied(subject, values, tried))
-    decisions = decide(subject, outputs)
+    lines = lines_of(subject, values)
+    asked = {feature: _asked(strip, lines.get(feature)) for feature, (strip, _) in strips.items()}
+    outputs = subject.predict(varied(subject, values, list(asked.items())))
     responses, start = [], 1
     for feature, (strip, left_out) in strips.items():
-        part = slice(start, start + len(strip))
+        part = slice(start, start + len(asked[feature]))
         start = part.stop
+        numbers = [v for v in strip if v is not None] if feature in lines else []
+        along = [lines[feature].at(numbers)] if numbers else []
+        whole = np.concatenate([*along, outputs[part]])
         ordered = subject.test.schema[feature].kind.is_numeric
-        responses.append(Response(feature, strip, ordered, left_out, outputs[part], decisions[part]))
+        responses.append(Response(feature, strip, ordered, left_out, whole, decide(subject, whole)))
     if subject.task.is_classification:
-        return outputs[0], _with_flips(subject, values, float(decisions[0]), responses)
+        now = float(decide(subject, outputs[:1])[0])
+        return outputs[0], _with_flips(subject, values, now, responses, lines)
     return outputs[0], tuple(responses)
+
+
+def _asked(strip: tuple[Any, ...], line: Line | None) -> tuple[Any, ...]:
+    """Return those values of a strip that the model has to be asked for."""
+    return strip if line is None else tuple(v for v in strip if v is None)
 
 
 def decide(subject: Subject, outputs: Floats) -> Floats:
@@ -190,14 +203,21 @@ class _Bracket:
 
 
 def _with_flips(
-    subject: Subject, values: Mapping[str, Any], now: float, responses: Sequence[Response]
+    subject: Subject,
+    values: Mapping[str, Any],
+    now: float,
+    responses: Sequence[Response],
+    lines: Mapping[str, Line],
 ) -> tuple[Response, ...]:
     """Return the responses with the values at which the decision is not `now`."""
-    brackets = [b for r in responses if r.ordered for b in _brackets(subject, r, values[r.feature], now)]
+    others = [r for r in responses if r.ordered and r.feature not in lines]
+    brackets = [b for r in others for b in _brackets(subject, r, values[r.feature], now)]
+    flips = [bracket.flip for bracket in _narrowed(subject, values, now, brackets)]
+    flips += [_of_line(subject, f) for f in flips_along(subject, values, now, lines)]
     found: dict[str, list[Flip]] = {r.feature: [] for r in responses}
-    for bracket in _narrowed(subject, values, now, brackets):
-        move = _move(subject.test.schema[bracket.feature], values[bracket.feature], bracket.flip.value)
-        found[bracket.feature].append(replace(bracket.flip, move=move))
+    for flip in flips:
+        move = _move(subject.test.schema[flip.feature], values[flip.feature], flip.value)
+        found[flip.feature].append(replace(flip, move=move))
     for r in responses:
         for i in np.flatnonzero(r.decisions != now):
             value = r.values[i]
@@ -206,6 +226,12 @@ def _with_flips(
                 flip = Flip(r.feature, value, direction, float(r.decisions[i]), tuple(r.outputs[i].tolist()))
                 found[r.feature].append(flip)
     return tuple(replace(r, flips=tuple(found[r.feature])) for r in responses)
+
+
+def _of_line(subject: Subject, flip: LineFlip) -> Flip:
+    whole = subject.test.schema[flip.feature].kind is Kind.INTEGER and flip.value == np.rint(flip.value)
+    value = int(flip.value) if whole else flip.value
+    return Flip(flip.feature, value, flip.direction, flip.decision, tuple(flip.outputs.tolist()))
 
 
 def _move(column: Column, current: Any, value: float) -> float:

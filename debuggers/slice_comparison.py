@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from debuggers.regions import MIN_ROWS
 from debuggers.slice_evidence import Candidate
 from debuggers.slice_targets import Target
 from debuggers.statistics import CONFIDENCE, Moments, holm
-from debuggers.tree_table import MIN_ROWS
 
 Mask = npt.NDArray[np.bool_]
 BETTER, WORSE, SAME, UNKNOWN = "got better", "got worse", "no clear change", "too few rows"

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from debuggers.regions import MIN_ROWS
 from debuggers.slice_null import Null
 from debuggers.slice_refining import student, welch
 from debuggers.slice_targets import Target
@@ -29,7 +30,6 @@ from debuggers.statistics import (
     welch_t,
 )
 from debuggers.strata import added, divided
-from debuggers.tree_table import MIN_ROWS
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -72,6 +72,9 @@ class Nulls:
 
     exchangeable: Null
     own: Null
+
+
+NO_NULLS = Nulls(Null(np.empty(0)), Null(np.empty(0)))
 
 
 def evidence(

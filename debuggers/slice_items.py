@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from debuggers.binning import Bins, Categories, bin_column, equal_cuts
+from debuggers.binning import RARE, Bins, Categories, bin_columns, equal_cuts
 from debuggers.kernels import slice_lattice as kernel
 from debuggers.slices import Literal, Slice
 from debuggers.subject import Dataset
@@ -65,13 +65,13 @@ class Columns:
     @classmethod
     def of(cls, data: Dataset, names: Sequence[str]) -> Columns:
         """Bin the named columns of a dataset."""
-        bins = tuple(bin_column(data.table[name], data.schema[name], FINE) for name in names)
-        lost = [b.feature for b in bins if isinstance(b, Categories) and b.known > FINE - 2]
-        return cls(bins, tuple(f"of {name} the {FINE - 2} most frequent values were looked at" for name in lost))
+        bins = tuple(bin_columns(data.table, data.schema, names, FINE))
+        return cls(bins, tuple(_rare(b) for b in bins if isinstance(b, Categories) and b.has_others))
 
     def codes(self, rows: npt.NDArray[np.bool_]) -> list[Codes]:
         """Return the fine bins of some rows, one array per column."""
-        return [b.codes[rows] for b in self.bins]
+        at = np.flatnonzero(rows)
+        return [b.codes[at] for b in self.bins]
 
     def literal(self, item: Item) -> Literal:
         """Return an item as a condition on its column."""
@@ -85,6 +85,13 @@ class Columns:
         """Whether an item's ends could lie elsewhere: it is a range of known values with an order."""
         bins = self.bins[item.column]
         return bins.ordered and item.low < bins.known
+
+
+def _rare(bins: Categories) -> str:
+    return (
+        f"Left out: of {bins.feature} only the {len(bins.values):,} most frequent values were looked at, none rarer "
+        f"than {RARE:.1%} of the rows; group rare values in the table to look at them together."
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from debuggers.error_tree import grow
+from debuggers.error_tree import ErrorTree, grow
 from debuggers.execution import report
 from debuggers.kernels import slice_lattice as kernel
 from debuggers.neighbours import Encoder
@@ -39,11 +39,13 @@ class Hunt:
     candidates : tuple of Candidate
         In the order of the ranking, each adding to those before it.
     left_out : tuple of str
-        Parts of sentences.
+        What was not looked at, each with the next step, in sentences.
     looked_at : int
         Slices that were looked at.
     lattice, groups
         What the lattice method searched first; None for the others, whose search has no null here.
+    tree : ErrorTree or None
+        What the tree method grew.
     """
 
     candidates: tuple[Candidate, ...]
@@ -51,6 +53,7 @@ class Hunt:
     looked_at: int
     lattice: Lattice | None = None
     groups: Groups | None = None
+    tree: ErrorTree | None = None
 
 
 def hunt(method: str, columns: Columns, data: Dataset, *, values: Floats, rows: Mask, settings: Settings) -> Hunt:
@@ -95,7 +98,7 @@ def _candidate(
 
 def _tree(columns: Columns, values: Floats, rows: Mask, settings: Settings) -> Hunt:
     """Return the nodes of a tree of the loss, of at most three conditions."""
-    tree = grow(columns.bins, columns.codes(rows), values[rows], depth=TREE_DEPTH, min_rows=settings.min_rows)
+    tree = grown(columns, values, rows, settings)
     candidates = []
     for node in range(1, len(tree.nodes)):
         place = tree.slice(node)
@@ -103,7 +106,13 @@ def _tree(columns: Columns, values: Floats, rows: Mask, settings: Settings) -> H
             allowed = {columns.bins[f].feature: (f, codes) for f, codes in tree.nodes[node].allowed.items()}
             literals = tuple(_allowed(columns, *allowed[literal.feature]) for literal in place.literals)
             candidates.append(Candidate(place, np.logical_and.reduce(literals), literals))
-    return Hunt(_ranked(candidates, values, rows, settings), columns.left_out, len(tree.nodes) - 1)
+    found = _ranked(candidates, values, rows, settings)
+    return Hunt(found, columns.left_out, len(tree.nodes) - 1, tree=tree)
+
+
+def grown(columns: Columns, values: Floats, rows: Mask, settings: Settings, depth: int = TREE_DEPTH) -> ErrorTree:
+    """Return the tree of the loss of some rows; a shallower one is the upper part of a deeper one."""
+    return grow(columns.bins, columns.codes(rows), values[rows], depth=depth, min_rows=settings.min_rows)
 
 
 def _allowed(columns: Columns, column: int, codes: frozenset[int]) -> Mask:
@@ -115,10 +124,10 @@ def _allowed(columns: Columns, column: int, codes: frozenset[int]) -> Mask:
 def _ranked(candidates: Sequence[Candidate], values: Floats, rows: Mask, settings: Settings) -> tuple[Candidate, ...]:
     """Return the candidates that err more than the rest, the best first, each adding to those before it."""
     base = float(values[rows].mean())
-    totals = kernel.moments_of(values[rows] - base)[:, :3].sum(axis=0)
+    totals = kernel.sums_of(values[rows] - base)
     scores = []
     for candidate in candidates:
-        own = kernel.moments_of(values[rows & candidate.inside] - base)[:, :3].sum(axis=0)
+        own = kernel.sums_of(values[rows & candidate.inside] - base)
         enough = settings.min_rows <= own[0] <= totals[0] - settings.min_rows
         scores.append(_score(own, totals, base, settings) if enough else -np.inf)
     order = sorted((i for i, s in enumerate(scores) if s > kernel.SAME), key=lambda i: (-scores[i], i))
@@ -159,7 +168,9 @@ def _clusters(columns: Columns, data: Dataset, values: Floats, rows: Mask, setti
             candidates.append(_candidate(columns, every, items))
     unique = list({c.slice.id: c for c in candidates}.values())
     left = (
-        [f"rows beyond {CLUSTER_ROWS:,} drawn at random, for the centres of clusters"] if len(table) > len(some) else []
+        [f"Centres of clusters were found on {CLUSTER_ROWS:,} rows drawn at random; every slice is of all rows."]
+        if len(table) > len(some)
+        else []
     )
     return Hunt(_ranked(unique, values, rows, settings), (*columns.left_out, *left), k)
 

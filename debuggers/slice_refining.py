@@ -41,13 +41,13 @@ class Rank:
 def welch(values: Floats, inside: npt.NDArray[np.bool_]) -> float:
     """Return Welch's t of some rows against the others, as the search ranks it."""
     centred = values - values.mean()
-    totals, own = (kernel.moments_of(part)[:, :3].sum(axis=0) for part in (centred, centred[inside]))
+    totals, own = (kernel.sums_of(part) for part in (centred, centred[inside]))
     return kernel.welch(own[0], own[1], own[2], totals[0], totals[1], totals[2], kernel.overall_variance(totals))
 
 
 def student(values: Floats, inside: npt.NDArray[np.bool_]) -> float:
     """Return Student's t of some rows against 0, whose variance counts as no less than the overall one."""
-    totals, own = (kernel.moments_of(part)[:, :3].sum(axis=0) for part in (values, values[inside]))
+    totals, own = (kernel.sums_of(part) for part in (values, values[inside]))
     n, s, q = own
     variance = max((q - s * s / n) / max(n - 1, 1), kernel.overall_variance(totals)) / n if n else 0.0
     return float(s / n / np.sqrt(variance)) if variance > 0 else 0.0
@@ -68,7 +68,7 @@ def refined(
     rank : Rank
     """
     base = float(values.mean())
-    totals = kernel.moments_of(values - base)[:, :3].sum(axis=0)
+    totals = kernel.sums_of(values - base)
     floor, chosen = kernel.overall_variance(totals), list(items)
     for _ in range(SWEEPS):
         before = list(chosen)

@@ -24,7 +24,7 @@ RANKINGS = {
     "share of loss": kernel.SHARE,
 }
 # Nanoseconds of one core that counting a row, scoring a box and clearing a cell of a cube take, about.
-PER_ROW, PER_BOX, PER_CELL = 3.0, 8.0, 4.0
+PER_ROW, PER_BOX, PER_CELL = 2.0, 8.0, 4.0
 MAX_CELLS = 4_000_000  # of one cube: 128 MB
 # The budget is reckoned for so many cores, whatever the machine has, so that every machine gives the same answer.
 CORES = 2
@@ -86,7 +86,7 @@ class Search:
         Slices in the order in which they were found, each the best given those before it; the ends of their intervals
         are where they fit best, and literals that say little are dropped.
     left_out : tuple of str
-        Parts of sentences.
+        In sentences, each with the next step.
     lattice : Lattice
         Of the first round, for judging the search itself.
     groups : ndarray of int64, shape (m, 3)
@@ -190,12 +190,12 @@ def best(
     """
     groups = all_groups(lattice, settings.depth) if groups is None else groups
     base = float(values.mean()) if len(values) else 0.0
-    moments = kernel.moments_of(values - base)
+    centred = values - base
     ranking, nothing = RANKINGS[settings.ranking], len(lattice.items)
 
     def work(part: Groups) -> tuple[Floats, Groups]:
         return kernel.best_slices(
-            lattice.codes, lattice.widths, lattice.starts, lattice.lows, lattice.highs, moments, part,
+            lattice.codes, lattice.widths, lattice.starts, lattice.lows, lattice.highs, centred, part,
             float(settings.min_rows), ranking, base, settings.alpha, settings.pays, k,
         )  # fmt: skip
 
@@ -244,7 +244,7 @@ def parts(lattice: Lattice, groups: Groups) -> list[Groups]:
 
 
 def within_budget(lattice: Lattice, values: Floats, settings: Settings) -> tuple[Groups, list[str]]:
-    """Return the triples of columns that the budget has room for, and what was left out, in parts of sentences.
+    """Return the triples of columns that the budget has room for, and what was left out, in sentences.
 
     Where not all fit, the columns that stand out most on their own are combined, first in pairs.
     """
@@ -283,8 +283,10 @@ def _left_out(literals: int, columns: int, of: int) -> str:
     """Return what was left out among the slices of some length, of which `columns` columns were combined."""
     words = ("", "one condition", "two conditions", "three conditions")[literals]
     if columns >= of:
-        return f"slices of {words} on columns with very many categories"
-    if not columns:
-        return f"slices of {words}"
+        part = f"slices of {words} on columns with very many categories"
+        return f"Left out: {part}, which need too much memory; ask for larger slices or fewer conditions."
     among = columns - (literals < 3)  # a shorter slice is filled up with the empty column
-    return f"slices of {words} but those among the {among} of {of} columns that stand out most on their own"
+    part = f"slices of {words}"
+    if columns:
+        part += f" but those among the {among} of {of} columns that stand out most on their own"
+    return f"Left out: {part}; give it more time, or ask for larger slices."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special, stats
 from statsmodels.stats.multitest import fdrcorrection
 
 Floats = npt.NDArray[np.float64]
@@ -71,7 +71,7 @@ def share(hits: float, n: int) -> Estimate:
 
 def wilson(hits: Floats, n: Floats) -> tuple[Floats, Floats]:
     """Return the ends of Wilson's interval for many shares at once; NaN where `n` is 0."""
-    z = stats.norm.ppf(0.5 + CONFIDENCE / 2)
+    z = special.ndtri(0.5 + CONFIDENCE / 2)
     with np.errstate(invalid="ignore", divide="ignore"):
         p = hits / n
         centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
@@ -95,7 +95,7 @@ def mean_interval(n: int, centre: float, deviation: float) -> tuple[float, float
     """Return the ends of the t interval of a mean from its sufficient statistics."""
     if n < 2:
         return np.nan, np.nan
-    half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1)) * deviation / np.sqrt(n)
+    half = float(special.stdtrit(n - 1, 0.5 + CONFIDENCE / 2)) * deviation / np.sqrt(n)
     return centre - half, centre + half
 
 
@@ -172,10 +172,50 @@ def welch_greater(a: Moments, b: Moments) -> float:
     """
     if a.n < 2 or b.n < 2 or (a.deviation == 0 and b.deviation == 0):
         return np.nan
-    result = stats.ttest_ind_from_stats(
-        a.mean, a.deviation, a.n, b.mean, b.deviation, b.n, equal_var=False, alternative="greater"
-    )
-    return float(result.pvalue)
+    return float(special.stdtr(_freedom(a, b), -welch_t(a, b)))
+
+
+def _freedom(a: Moments, b: Moments) -> float:
+    """Return Welch's degrees of freedom, from shares of the variance, which cannot underflow."""
+    top = max(a.deviation, b.deviation)
+    va, vb = (a.deviation / top) ** 2 / a.n, (b.deviation / top) ** 2 / b.n
+    return (va + vb) ** 2 / (va**2 / (a.n - 1) + vb**2 / (b.n - 1))
+
+
+def means(n: Floats, total: Floats) -> Floats:
+    """Return means of many sets of rows; NaN of no rows."""
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+
+
+def variances(n: Floats, total: Floats, squares: Floats) -> Floats:
+    """Return sample variances of many sets of rows; NaN of fewer than two rows."""
+    spread = np.maximum(squares - total**2 / np.maximum(n, 1), 0) / np.maximum(n - 1, 1)
+    return np.where(n > 1, spread, np.nan)
+
+
+def mean_intervals(n: Floats, total: Floats, squares: Floats) -> tuple[Floats, Floats]:
+    """Return the ends of the t interval of many means at once; NaN of fewer than two rows."""
+    half = special.stdtrit(np.maximum(n - 1, 1), 0.5 + CONFIDENCE / 2) * np.sqrt(variances(n, total, squares))
+    half /= np.sqrt(np.maximum(n, 1))
+    centre = means(n, total)
+    return centre - half, centre + half
+
+
+def difference_intervals(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    """Return the ends of Welch's interval of many differences at once: what `difference` returns for each.
+
+    Parameters
+    ----------
+    a, b : ndarray of shape (k, 3)
+        Count, sum and sum of squares of the rows on either side.
+    """
+    gap = means(a[:, 0], a[:, 1]) - means(b[:, 0], b[:, 1])
+    va, vb = (variances(*x.T) / np.maximum(x[:, 0], 1) for x in (a, b))
+    both = np.where(va + vb > 0, va + vb, 1.0)
+    shares = (va / both) ** 2 / np.maximum(a[:, 0] - 1, 1) + (vb / both) ** 2 / np.maximum(b[:, 0] - 1, 1)
+    freedom = 1 / np.where(shares > 0, shares, 1.0)
+    half = special.stdtrit(freedom, 0.5 + CONFIDENCE / 2) * np.sqrt(va + vb)
+    return gap - half, gap + half
 
 
 def welch_t(a: Moments, b: Moments) -> float:
@@ -189,7 +229,7 @@ def t_greater(a: Moments) -> float:
     """Return the one-sided p value of Student's test that the mean of `a` is greater than 0; NaN without a spread."""
     if a.n < 2 or a.deviation == 0:
         return np.nan
-    return float(stats.t.sf(a.mean / (a.deviation / np.sqrt(a.n)), a.n - 1))
+    return float(special.stdtr(a.n - 1, -a.mean / (a.deviation / np.sqrt(a.n))))
 
 
 def difference(a: Moments, b: Moments) -> Estimate:
@@ -200,8 +240,7 @@ def difference(a: Moments, b: Moments) -> Estimate:
     va, vb = a.deviation**2 / a.n, b.deviation**2 / b.n
     if va + vb == 0:
         return Estimate(value, value, value, a.n)
-    freedom = (va + vb) ** 2 / (va**2 / (a.n - 1) + vb**2 / (b.n - 1))
-    half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, freedom)) * float(np.sqrt(va + vb))
+    half = float(special.stdtrit(_freedom(a, b), 0.5 + CONFIDENCE / 2)) * float(np.sqrt(va + vb))
     return Estimate(value, value - half, value + half, a.n)
 
 
@@ -255,7 +294,7 @@ def halves(strata: npt.NDArray[np.float64], *, seed: int = SEED) -> npt.NDArray[
         A number per row, such as its loss; rows of similar value are dealt alternately.
     """
     rng = np.random.default_rng(seed)
-    order = np.argsort(rng.random(len(strata)))
+    order = rng.permutation(len(strata))
     # Few small whole numbers, as errors are, sort in one pass.
     is_small = np.abs(strata).max(initial=0.0) <= 100 and bool((strata == np.rint(strata)).all())
     keys = strata[order].astype(np.int8) if is_small else strata[order]

@@ -7,13 +7,21 @@ from components import state
 from components.charts.weak_slices import changes_figure, map_figure, overlap_figure, spread_figure
 from components.compute import wait
 from components.page import open_page
-from components.text import interval, literal, number
-from components.weak_slices import as_cohort, hint_list, own_test, slice_builder, slice_card, toggle
+from components.text import interval, literal
+from components.weak_slices import (
+    answer_line,
+    as_cohort,
+    hint_list,
+    more_controls,
+    own_test,
+    slice_builder,
+    slice_card,
+    toggle,
+)
 from debuggers.analyses.weak_slices import WeakSlicesParams, WeakSlicesResult, compare_slices
 from debuggers.cohort import Cohort
 from debuggers.slice_evidence import one_test
 from debuggers.slice_hints import hints
-from debuggers.slice_report import compared
 from debuggers.slice_targets import make_target
 
 NUMBER = st.column_config.NumberColumn
@@ -36,27 +44,13 @@ predicate = active.predicate if active else ""
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     chosen = {name: frame.control(name) for name in ("measure", "method", "max_literals", "min_share")}
-    with st.popover("More", icon=":material/tune:"):
-        names = ("ranking", "alpha", "count", "draws", "seconds", "seed", "all_columns")
-        chosen |= {name: frame.control(name) for name in names}
+    chosen |= more_controls(frame, "draws")
 params = WeakSlicesParams(**chosen)
 result: WeakSlicesResult = frame.answer(params)
 slices = result.slices
 
 
-def answer(found: WeakSlicesResult) -> str:
-    """Return the sentence that answers the page's question."""
-    if found.obstacle:
-        return f"{literal(found.title.capitalize())} is {number(found.overall.value)}. {literal(found.obstacle)}"
-    sure = found.slices[found.slices["verdict"] == "confirmed"]
-    counts = f"{len(sure)} of {len(found.slices)} slices confirmed"
-    if not len(sure):
-        return f"No slice is confirmed; {literal(found.slices['slice'].iloc[0])} seemed weak at first. {counts}."
-    rate = compared(sure["held_out_loss"].iloc[0], sure["rest_loss"].iloc[0], found.title)
-    return f"{literal(rate)} where {literal(sure['slice'].iloc[0])} (confirmed on other rows); {counts}."
-
-
-frame.say(answer(result))
+frame.say(answer_line(slices, result.overall, result.title, result.obstacle))
 if len(slices):
     st.caption(
         f"{result.looked_at:,} slices were looked at on {result.searched:,} rows drawn at random; "
@@ -78,8 +72,7 @@ cells: list[DeltaGenerator] = []
 for i, row in enumerate(slices.itertuples()):
     cells = cells or list(st.columns(2))  # in pairs, so that a narrow screen keeps their order
     with cells.pop(0):
-        if slice_card(row, i, result.title, active=str(row.sql) == predicate, distribution=distribution):
-            toggle(as_cohort(slices, i))
+        slice_card(row, i, result.title, active=str(row.sql) == predicate, distribution=distribution)
 if len(slices):
     st.caption("Small charts: the held-out rows of the slice as bars, all others as a line, by their value.")
 
@@ -111,9 +104,7 @@ if len(slices) > 1:
             )
 
 st.subheader("Test your own suspicion", anchor=False)
-own = slice_builder(subject)
-if own is not None:
-    frame.follow(Cohort(own.sql, own.text))
+slice_builder(subject)
 if active is None or frame.mask is None:
     st.caption("Choose up to three conditions: the rows become the cohort, and one test says whether they are weak.")
 elif predicate in set(slices["sql"] if len(slices) else ()):

@@ -1,4 +1,4 @@
-"""What a server gives back when people leave: their sessions' memory, descriptors and uploads.
+"""What a server gives back: the memory, descriptors and uploads of people who left, and the garbage of all runs.
 
 Streamlit keeps the session of a browser that went away for two minutes, so that a short break in the network loses
 nothing, but it looks at the age of kept sessions only when another one goes. On a quiet server they, and the uploads in
@@ -19,11 +19,11 @@ PERIOD_SECONDS = 30.0
 
 
 async def keep_house() -> None:
-    """Let go of sessions that are past their time, until cancelled."""
+    """Let go of sessions that are past their time and collect garbage, until cancelled."""
     while True:
         await asyncio.sleep(PERIOD_SECONDS)
-        if forget_old_sessions(_kept_sessions()):
-            gc.collect()  # a session refers to itself in many ways
+        forget_old_sessions(_kept_sessions())
+        gc.collect()  # sessions and runs refer to themselves in many ways
 
 
 def forget_old_sessions(kept: Any) -> int:

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from debuggers.binning import Bins, bin_column
 from debuggers.data.schema import infer_schema
 from debuggers.error_tree import ErrorTree, grow
-from debuggers.tree_table import MIN_ROWS, node_table
+from debuggers.regions import MIN_ROWS, Sums
+from debuggers.slice_targets import Target
+from debuggers.tree_table import node_table
 
 Floats = npt.NDArray[np.float64]
 
@@ -92,11 +94,22 @@ def test_the_rows_of_a_node_are_those_of_its_slice(seed: int, depth: int) -> Non
     rng = np.random.default_rng(seed)
     table, loss = random_table(rng, 500), rng.exponential(size=500)
     tree = grown(table, loss, depth=depth)
-    for node, moments in enumerate(tree.moments(tree.leaves([c.codes for c in tree.columns], len(loss)), loss)):
+    sums = sums_of(tree, loss, rng.random(500) < 0.5)
+    for node, total in enumerate(sums.search + sums.held_out):
         mask = tree.slice(node).mask(table)
-        assert moments.n == mask.sum()
-        assert moments.total == pytest.approx(loss[mask].sum())
-        assert moments.squares == pytest.approx(np.square(loss[mask]).sum())
+        assert sums.rows[node] == total[0] == mask.sum()
+        assert total[1] == pytest.approx(loss[mask].sum())
+        assert total[2] == pytest.approx(np.square(loss[mask]).sum())
+
+
+def sums_of(tree: ErrorTree, loss: Floats, searched: npt.NDArray[np.bool_]) -> Sums:
+    """Return what the nodes of a tree hold."""
+    leaf = tree.leaves([c.codes for c in tree.columns], len(loss))
+    return Sums.of(leaf, len(tree.nodes), target_of(loss), searched).rolled_up([node.parent for node in tree.nodes])
+
+
+def target_of(loss: Floats) -> Target:
+    return Target("loss", "mean loss", loss, np.ones(len(loss), dtype=bool), np.ones(len(loss)))
 
 
 def test_a_side_of_a_split_keeps_enough_rows_unless_its_values_are_missing() -> None:
@@ -104,11 +117,19 @@ def test_a_side_of_a_split_keeps_enough_rows_unless_its_values_are_missing() -> 
     table, loss = random_table(rng, 500), rng.exponential(size=500)
     tree = grown(table, loss, depth=6, min_rows=40)
     assert len(tree.nodes) > 3
-    for node, moments in zip(
-        tree.nodes, tree.moments(tree.leaves([c.codes for c in tree.columns], len(loss)), loss), strict=True
-    ):
+    for node, rows in zip(tree.nodes, sums_of(tree, loss, np.ones(500, dtype=bool)).rows, strict=True):
         missing = node.feature >= 0 and node.allowed[node.feature] == {tree.columns[node.feature].missing}
-        assert moments.n >= 40 or missing
+        assert rows >= 40 or missing
+
+
+@pytest.mark.parametrize("depth", range(5))
+def test_a_shallow_tree_is_the_top_of_a_deep_one(depth: int) -> None:
+    rng = np.random.default_rng(1)
+    table, loss = random_table(rng, 800), rng.exponential(size=800)
+    shallow, top = grown(table, loss, depth=depth), grown(table, loss, depth=5).top(depth)
+    assert top.nodes == shallow.nodes
+    assert top.splits == shallow.splits
+    assert (top.leaves([c.codes for c in top.columns], 800) < len(top.nodes)).all()
 
 
 def test_missing_values_are_told_apart_from_known_ones() -> None:
@@ -145,7 +166,9 @@ def table_of(seed: int = 0, n: int = 3_000) -> tuple[pd.DataFrame, pd.DataFrame,
     loss += 2 * (table["word"] == "c").to_numpy()
     columns = columns_of(table)
     tree = grow(columns, [c.codes[searched] for c in columns], loss[searched], depth=3, min_rows=30)
-    return table, node_table(tree, loss, searched, np.full(n, 1.0)), loss, searched
+    listed = pd.DataFrame({"sql": ["\"word\" = 'c'"], "verdict": ["confirmed"]})
+    leaf = tree.leaves([c.codes for c in columns], n)
+    return table, node_table(tree, leaf, target_of(loss), searched, listed), loss, searched
 
 
 def test_the_numbers_of_a_node_are_those_of_its_rows_in_each_half() -> None:
@@ -168,15 +191,13 @@ def rows_of(table: pd.DataFrame, sql: str) -> npt.NDArray[np.bool_]:
     return np.asarray(np.ma.filled(inside, False), dtype=bool)
 
 
-def test_only_what_seemed_worse_and_has_rows_is_tested() -> None:
+def test_a_node_has_the_verdict_of_the_list_and_none_of_its_own() -> None:
     _, nodes, _, _ = table_of()
-    tested = (nodes["t"] > 0) & (nodes["held_out_rows"] >= MIN_ROWS)
-    assert (nodes["q_value"].notna() == tested).all()
-    assert [known is None for known in nodes["confirmed"]] == (~tested).tolist()
-    assert (nodes["q_value"] >= nodes["p_value"])[tested].all()
-    worst = nodes.sort_values("t", ascending=False).iloc[0]
-    assert worst["slice"] == "word = 'c'"
-    assert worst["confirmed"] is True
+    listed = nodes[nodes["listed"] >= 0]
+    assert listed["slice"].tolist() == ["word = 'c'"]
+    assert listed["verdict"].tolist() == ["confirmed"]
+    assert set(nodes.loc[nodes["listed"] < 0, "verdict"]) == {""}
+    assert (nodes["enough"] == (nodes["held_out_rows"] >= MIN_ROWS)).all()
 
 
 def test_children_fill_their_parent_from_left_to_right() -> None:

@@ -20,8 +20,12 @@ from debuggers.slices import Literal, Op, Slice
 from debuggers.strata import added, beyond, divided
 
 Mask = npt.NDArray[np.bool_]
-RNG = np.random.default_rng(0)
 NONE = Nulls(Null(np.empty(0)), Null(np.empty(0)))
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
 
 
 def target(values: npt.NDArray[np.float64]) -> Target:
@@ -32,11 +36,11 @@ def candidate(name: str, inside: Mask) -> Candidate:
     return Candidate(Slice((Literal(name, Op.EQUAL, True),)), inside, (inside,))
 
 
-def test_what_a_slice_adds_is_its_coefficient_beside_the_strata_over_a_robust_error() -> None:
+def test_what_a_slice_adds_is_its_coefficient_beside_the_strata_over_a_robust_error(rng: np.random.Generator) -> None:
     n = 3_000
-    known = [RNG.random(n) < 0.3, RNG.random(n) < 0.2]
-    inside = RNG.random(n) < np.where(known[0], 0.5, 0.1)
-    values = RNG.normal(size=n) * (1 + inside) + known[0] + 0.3 * inside
+    known = [rng.random(n) < 0.3, rng.random(n) < 0.2]
+    inside = rng.random(n) < np.where(known[0], 0.5, 0.1)
+    values = rng.normal(size=n) * (1 + inside) + known[0] + 0.3 * inside
     strata = np.zeros(n, dtype=np.intp)
     for mask in known:
         strata = divided(strata, mask)
@@ -46,9 +50,9 @@ def test_what_a_slice_adds_is_its_coefficient_beside_the_strata_over_a_robust_er
     assert np.isnan(added(values, known[0], strata))  # a stratum holds all of it or nothing
 
 
-def test_beyond_the_strata_nothing_is_left_of_their_means() -> None:
-    strata = RNG.integers(0, 4, 500)
-    left = beyond(RNG.exponential(size=500) + strata, strata)
+def test_beyond_the_strata_nothing_is_left_of_their_means(rng: np.random.Generator) -> None:
+    strata = rng.integers(0, 4, 500)
+    left = beyond(rng.exponential(size=500) + strata, strata)
     np.testing.assert_allclose(np.bincount(strata, left), 0, atol=1e-9)
 
 
@@ -74,8 +78,8 @@ def test_shares_of_a_slice_without_rows_are_unknown() -> None:
     assert literal_shares(np.arange(10.0), [none, ~none], ~none) == {}
 
 
-def test_overlaps_count_the_rows_that_two_slices_share() -> None:
-    a, b = RNG.random(1_000) < 0.3, RNG.random(1_000) < 0.5
+def test_overlaps_count_the_rows_that_two_slices_share(rng: np.random.Generator) -> None:
+    a, b = rng.random(1_000) < 0.3, rng.random(1_000) < 0.5
     found = overlaps([a, b]).set_index(["first", "second"])
     assert found.loc[(0, 1), "both"] == (a & b).sum()
     assert found.loc[(0, 1), "share"] == pytest.approx((a & b).sum() / a.sum())
@@ -83,20 +87,20 @@ def test_overlaps_count_the_rows_that_two_slices_share() -> None:
     assert found.loc[(1, 1), "share"] == 1
 
 
-def test_of_two_slices_that_say_the_same_only_the_first_is_selected() -> None:
-    inside = RNG.random(4_000) < 0.2
-    values = RNG.normal(size=4_000) + inside
-    twin = inside ^ (RNG.random(4_000) < 0.001)
+def test_of_two_slices_that_say_the_same_only_the_first_is_selected(rng: np.random.Generator) -> None:
+    inside = rng.random(4_000) < 0.2
+    values = rng.normal(size=4_000) + inside
+    twin = inside ^ (rng.random(4_000) < 0.001)
     rows = np.ones(4_000, dtype=bool)
     kept = selected([candidate("a", inside), candidate("b", twin)], values, rows, adds=3.5, count=5)
     assert [c.slice.text for c in kept] == ["a = True"]
 
 
-def test_a_slice_without_enough_other_rows_is_neither_confirmed_nor_denied() -> None:
+def test_a_slice_without_enough_other_rows_is_neither_confirmed_nor_denied(rng: np.random.Generator) -> None:
     inside = np.zeros(400, dtype=bool)
     inside[:40] = True
     searched = np.arange(400) % 2 == 0
-    table = evidence([candidate("a", inside)], target(RNG.exponential(size=400)), searched, None, NONE)
+    table = evidence([candidate("a", inside)], target(rng.exponential(size=400)), searched, None, NONE)
     assert table["held_out_rows"].tolist() == [20]
     assert table["verdict"].tolist() == ["too few rows"]
     assert table["p_value"].isna().all()
@@ -125,15 +129,15 @@ def test_a_p_value_of_redrawn_losses_counts_those_that_are_as_clear() -> None:
     assert np.isnan(NONE.own.p_value(3))
 
 
-def test_two_models_are_compared_on_the_same_held_out_rows() -> None:
+def test_two_models_are_compared_on_the_same_held_out_rows(rng: np.random.Generator) -> None:
     n = 4_000
     names = ("worse", "better", "same", "thin")
     masks = {name: np.arange(n) % 4 == i for i, name in enumerate(names)}
     masks["thin"] = np.arange(n) < 20
-    benchmark = RNG.exponential(size=n)
-    model = benchmark + RNG.normal(0, 0.1, n) + 0.2 * masks["worse"] - 0.2 * masks["better"]
+    benchmark = rng.exponential(size=n)
+    model = benchmark + rng.normal(0, 0.1, n) + 0.2 * masks["worse"] - 0.2 * masks["better"]
     both = merged([candidate(n, masks[n]) for n in ("worse", "same")], [candidate(n, m) for n, m in masks.items()])
-    table = changes(both, target(model), target(benchmark), RNG.random(n) < 0.5).set_index("slice")
+    table = changes(both, target(model), target(benchmark), rng.random(n) < 0.5).set_index("slice")
     change = table["change"].to_dict()
     assert change == {"worse = True": WORSE, "same = True": SAME, "better = True": BETTER, "thin = True": UNKNOWN}
     assert table["found_by"].to_dict()["worse = True"] == "both"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
@@ -14,9 +16,11 @@ from debuggers.statistics import (
     benjamini_hochberg,
     bootstrap_mean,
     difference,
+    difference_intervals,
     halves,
     holm,
     mean,
+    mean_intervals,
     share,
     welch_greater,
 )
@@ -113,3 +117,14 @@ def test_auc_is_that_of_scikit_learn_with_ties_and_covers_the_truth() -> None:
 
 def test_auc_of_one_class_is_undefined() -> None:
     assert not auc(np.ones(5, dtype=bool), np.arange(5.0)).is_defined
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 6), st.integers(0, 6), st.sampled_from(["flat", "spread"]))
+def test_many_intervals_at_once_are_those_of_each(seed: int, m: int, n: int, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+    a, b = rng.exponential(size=m), np.full(n, 2.0) if kind == "flat" else rng.normal(size=n)
+    sums = [np.array([[len(x), x.sum(), np.square(x).sum()]]) for x in (a, b)]
+    one, gap = Moments.of(a).estimate(), difference(Moments.of(a), Moments.of(b))
+    ends = [float(x[0]) for x in (*mean_intervals(*sums[0].T), *difference_intervals(*sums))]
+    assert ends == pytest.approx([one.low, one.high, gap.low, gap.high], rel=1e-9, abs=1e-9, nan_ok=True)

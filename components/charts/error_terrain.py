@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
@@ -16,7 +16,12 @@ from components.text import interval, number, percent, plotly_text
 
 # Pixels that the labels of the tree are wrapped for; where the screen is narrower those that do not fit are left out.
 LABEL_WIDTH, LETTER = 900, 6.6
-VERDICTS = {True: "confirmed", False: "not confirmed", None: "too few rows"}
+# Height of the line that says which share of a region is part of the cohort, as a share of the region's own.
+COHORT_LINE = 0.09
+
+
+# Which share of each region is part of the cohort; None without one.
+Inside = Sequence[float] | None
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ def look(nodes: pd.DataFrame, overall: float, palette: Palette, title: str, acti
     return Look(palette, title, top if top > 0 else 1.0, active)
 
 
-def tree_figure(nodes: pd.DataFrame, shared: Look) -> go.Figure:
+def tree_figure(nodes: pd.DataFrame, shared: Look, inside: Inside = None) -> go.Figure:
     """Draw the tree as a map: levels from top to bottom, width = rows, colour = error, fill = share of all loss.
 
     Parameters
@@ -60,6 +65,8 @@ def tree_figure(nodes: pd.DataFrame, shared: Look) -> go.Figure:
     nodes : DataFrame
         `ErrorTerrainResult.nodes`. A point's `customdata` is its `node`.
     shared : Look
+    inside : sequence of float, optional
+        Which share of each node is part of the cohort.
     """
     levels = int(nodes["depth"].max()) + 1
     height = max(66, 118 - 9 * levels)
@@ -75,7 +82,8 @@ def tree_figure(nodes: pd.DataFrame, shared: Look) -> go.Figure:
             "enough": nodes["enough"],
             "sql": nodes["sql"],
             "text": [_node_label(row, height) for row in _rows(nodes)],
-            "hover": [_node_hover(row, shared.title) for row in _rows(nodes)],
+            "hover": [_hover(row, shared.title) for row in _rows(nodes)],
+            "inside": 0.0 if inside is None else inside,
         }
     )
     _boxes(plot, boxes, shared)
@@ -99,24 +107,25 @@ def _node_label(row: Any, height: int) -> str:
     words = "all rows" if row.parent < 0 else row.condition
     options: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False, "placeholder": " …"}
     lines = wrap(words, letters, max_lines=max(1, height // 20 - 1), **options)
-    verdict = "<b>, confirmed</b>" if row.confirmed is True and letters > 16 else ""
-    return "<br>".join([*(plotly_text(line, 200) for line in lines), value + verdict])
+    listed = f" · slice {row.listed + 1}, {row.verdict}" if row.listed >= 0 and letters > 24 else ""
+    return "<br>".join([*(plotly_text(line, 200) for line in lines), value + listed])
 
 
-def _node_hover(row: Any, title: str) -> str:
-    lines = ["<b>" + _lines(row.slice) + "</b>"]
-    lines.append(
-        f"{title}, held-out half: {number(row.held_out_loss)} ({interval(row.held_out_low, row.held_out_high)}), "
-        f"{row.held_out_rows:,} rows"
-    )
-    lines.append(f"{title}, searched half: {number(row.search_loss)}, {row.search_rows:,} rows")
-    if np.isfinite(row.said):
-        lines.append(f"its own probabilities say: {number(row.said)}")
-    lines.append(f"{percent(row.share_of_loss)} of the total in {percent(row.share)} of the rows")
-    if row.parent >= 0:
-        adjusted = "" if row.confirmed is None else f" (adjusted p {number(row.q_value, 2)})"
-        verdict = VERDICTS[row.confirmed] if row.confirmed is not None or not row.enough else "errs less than the rest"
-        lines.append(verdict + adjusted)
+def _hover(region: Any, title: str) -> str:
+    """Return what is said of a node or a cell: the same numbers in the same words."""
+    unseen = f"{number(region.held_out_loss)} ({interval(region.held_out_low, region.held_out_high)})"
+    lines = [
+        f"<b>{_lines(region.slice)}</b>",
+        f"{plotly_text(title)}, held-out half: {unseen}, {region.held_out_rows:,} rows",
+        f"searched half: {number(region.search_loss)}, {region.search_rows:,} rows",
+    ]
+    if np.isfinite(region.said):
+        lines.append(f"its own probabilities say: {number(region.said)}")
+    lines.append(f"{percent(region.share_of_loss)} of the total in {percent(region.share)} of the rows")
+    if region.listed >= 0:
+        lines.append(f"slice {region.listed + 1} of the list: {region.verdict}")
+    if not region.enough:
+        lines.append("too few held-out rows for a colour")
     return "<br>".join(lines)
 
 
@@ -129,7 +138,7 @@ def _lines(text: str) -> str:
     return "<br>".join(plotly_text(line, 120) for line in wrap(text, 70, max_lines=6))
 
 
-def grid_figure(cells: pd.DataFrame, axes: tuple[str, ...], shared: Look) -> go.Figure:
+def grid_figure(cells: pd.DataFrame, axes: tuple[str, ...], shared: Look, inside: Inside = None) -> go.Figure:
     """Draw the grid of one or two features as a heat map.
 
     Parameters
@@ -138,6 +147,9 @@ def grid_figure(cells: pd.DataFrame, axes: tuple[str, ...], shared: Look) -> go.
         `ErrorTerrainResult.cells`. A point's `customdata` is a cell's position in it.
     axes : tuple of str
         `ErrorTerrainResult.axes`.
+    shared : Look
+    inside : sequence of float, optional
+        Which share of each cell is part of the cohort.
     """
     rows = max(1, cells["y"].nunique())
     titles = [plotly_text(axis, 60) for axis in axes]
@@ -149,11 +161,12 @@ def grid_figure(cells: pd.DataFrame, axes: tuple[str, ...], shared: Look) -> go.
             "width": 0.96,
             "base": cells["y"] - 0.48,
             "height": 0.96,
-            "value": cells["loss"],
+            "value": cells["held_out_loss"],
             "enough": cells["enough"],
             "sql": cells["sql"],
-            "text": [number(c.loss, 2) if c.enough else f"{c.rows:,} rows" for c in _rows(cells)],
-            "hover": [_cell_hover(cell, shared.title) for cell in _rows(cells)],
+            "text": [number(c.held_out_loss, 2) if c.enough else f"{c.rows:,} rows" for c in _rows(cells)],
+            "hover": [_hover(cell, shared.title) for cell in _rows(cells)],
+            "inside": 0.0 if inside is None else inside,
         }
     )
     _boxes(plot, boxes, shared)
@@ -162,12 +175,6 @@ def grid_figure(cells: pd.DataFrame, axes: tuple[str, ...], shared: Look) -> go.
     if len(titles) > 1:
         plot.update_yaxes(title={"text": titles[1]})
     return plot
-
-
-def _cell_hover(cell: Any, title: str) -> str:
-    mean = f"{title}: {number(cell.loss)} ({interval(cell.low, cell.high)}), {cell.rows:,} rows"
-    thin = "" if cell.enough else "<br>too few rows for a colour"
-    return f"<b>{_lines(cell.slice)}</b><br>{mean}<br>{percent(cell.share_of_loss)} of the total{thin}"
 
 
 def _ticks(cells: pd.DataFrame, axis: str, write: Callable[[object, int], str] = plotly_text) -> dict[str, Any]:
@@ -194,6 +201,11 @@ def _boxes(plot: go.Figure, boxes: pd.DataFrame, shared: Look) -> None:
             unselected={"marker": {"opacity": 1}, "textfont": {"color": shared.palette.text}},
             **({} if enough else {"textfont": {"color": shared.palette.text}}),
         )  # fmt: skip
+    part = boxes[boxes["inside"] > 0]
+    plot.add_bar(
+        x=part["x"], width=part["width"] * part["inside"], base=part["base"], y=COHORT_LINE * part["height"], offset=0,
+        hoverinfo="skip", marker={"color": shared.palette.cohort, "line": {"width": 0}},
+    )  # fmt: skip
     for box in boxes[boxes["sql"] == shared.active].pipe(_rows):
         plot.add_shape(
             type="rect", x0=box.x, x1=box.x + box.width, y0=box.base, y1=box.base + box.height, layer="above",
@@ -230,7 +242,7 @@ def can_rise(cells: pd.DataFrame) -> bool:
     return min(len(set(filled["x"])), len(set(filled["y"]))) > 1
 
 
-def surface_figure(cells: pd.DataFrame, axes: tuple[str, ...], shared: Look) -> go.Figure:
+def surface_figure(cells: pd.DataFrame, axes: tuple[str, ...], shared: Look, inside: Inside = None) -> go.Figure:
     """Draw the grid as a surface in space, with holes where cells have too few rows.
 
     Parameters
@@ -238,10 +250,13 @@ def surface_figure(cells: pd.DataFrame, axes: tuple[str, ...], shared: Look) -> 
     cells : DataFrame
         `ErrorTerrainResult.cells`, for which `can_rise` holds.
     axes : tuple of str
+    shared : Look
+    inside : sequence of float, optional
+        Which share of each cell is part of the cohort: a point on the surface, the larger the more.
     """
-    drawn = cells.assign(loss=cells["loss"].where(cells["enough"]), hover=[
-        _cell_hover(cell, shared.title) for cell in _rows(cells)
-    ])  # fmt: skip
+    drawn = cells.assign(
+        loss=cells["held_out_loss"].where(cells["enough"]), hover=[_hover(cell, shared.title) for cell in _rows(cells)]
+    )
     wide = drawn.pivot_table(index="y", columns="x", values="loss", dropna=False, aggfunc="first")
     texts = drawn.pivot_table(index="y", columns="x", values="hover", dropna=False, aggfunc="first")
     plot = figure(shared.palette, height=560, legend=False)
@@ -250,6 +265,11 @@ def surface_figure(cells: pd.DataFrame, axes: tuple[str, ...], shared: Look) -> 
         hoverinfo="text", connectgaps=False, colorbar=_bar(shared),
         lighting={"ambient": 0.85, "diffuse": 0.35, "specular": 0.02},
         contours={"x": _lines_along(shared), "y": _lines_along(shared)}, **shared.colours,
+    )  # fmt: skip
+    part = drawn.assign(inside=0.0 if inside is None else inside).query("inside > 0 and enough")
+    plot.add_scatter3d(
+        x=part["x"], y=part["y"], z=part["loss"], mode="markers", hovertext=part["hover"], hoverinfo="text",
+        marker={"color": shared.palette.cohort, "size": 2 + 8 * np.sqrt(part["inside"])},
     )  # fmt: skip
     names = (*(_in_space(axis, 40) for axis in axes), shared.title)
     line, clear = shared.palette.line, "rgba(0,0,0,0)"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from threading import Semaphore
 from typing import Any
 
 import pandas as pd
@@ -23,8 +25,11 @@ from debuggers.analyses.what_if import WhatIfParams, WhatIfResult, outputs_alone
 from debuggers.editing import write_edits
 from debuggers.errors import InputError
 
-# An answer that took longer than this is computed with progress shown.
-QUICK_SECONDS = 0.3
+# An answer that took longer than the first comes after the output alone, which is on screen while it is computed;
+# one that took longer than the second is computed with progress shown.
+AT_ONCE_SECONDS, QUICK_SECONDS = 0.06, 0.3
+# Many short runs at once in one interpreter hold each other up: in turn, the first is done before the last begins.
+TURNS = Semaphore(2)
 FILTER_FROM = 12
 SHOWN = 36
 
@@ -41,28 +46,31 @@ class Editor:
         Ends of the output's gauge.
     base : WhatIfResult
         The answer for the row as it is in the file.
+    params : WhatIfParams
+        What is asked for the row as it is now.
     """
 
     frame: Frame
     bench: Bench
     bounds: tuple[float, float]
     base: WhatIfResult
+    params: WhatIfParams = field(init=False)
     _said: tuple[WhatIfParams, pd.DataFrame | None] | None = None
     _answered: tuple[WhatIfParams, WhatIfResult] | None = None
     _log_odds: bool = True
 
     def __post_init__(self) -> None:
         """Begin with the answer that is there."""
-        start = WhatIfParams(self.base.row)
+        self.params = start = WhatIfParams(self.base.row)
         self._said, self._answered = (start, self.base.outputs), (start, self.base)
-
-    @property
-    def params(self) -> WhatIfParams:
-        """What is asked for the row as it is now."""
-        return WhatIfParams(self.bench.row, write_edits(self.bench.edits))
 
     def draw(self) -> None:
         """Draw everything, what the model says first: it is on screen while the rest is still computed."""
+        with TURNS if self.bench.seconds <= QUICK_SECONDS else nullcontext():
+            self._draw()
+
+    def _draw(self) -> None:
+        self.params = WhatIfParams(self.bench.row, write_edits(self.bench.edits))
         with st.container(key="what_if_readout", gap=None):
             self._readout()
         result = self.answer()
@@ -75,7 +83,7 @@ class Editor:
     # --- answers ---
 
     def outputs(self) -> pd.DataFrame | None:
-        """Return what the model says of the row now, None where it fails: quick, so that it can be shown first."""
+        """Return what the model says of the row now, None where it fails: what is shown first."""
         if self._said is None or self._said[0] != self.params:
             self._said = (self.params, self._quick_outputs())
         return self._said[1]
@@ -86,16 +94,21 @@ class Editor:
             return None
         if self._answered is None or self._answered[0] != self.params:
             if self.bench.seconds > QUICK_SECONDS:
-                result: WhatIfResult = self.frame.answer(self.params)
-            else:
-                result = what_if(self.frame.subject, self.params)
-            self.bench.seconds = min(self.bench.seconds, result.seconds)
-            self._answered = (self.params, result)
+                return self._remembered(self.frame.answer(self.params))
+            return self._remembered(what_if(self.frame.subject, self.params))
         return self._answered[1]
+
+    def _remembered(self, result: WhatIfResult) -> WhatIfResult:
+        self.bench.seconds = min(self.bench.seconds, result.seconds)
+        self._answered = (self.params, result)
+        return result
 
     def _quick_outputs(self) -> pd.DataFrame | None:
         try:
-            outputs = outputs_alone(self.frame.subject, self.params)
+            if self.bench.seconds > AT_ONCE_SECONDS:
+                outputs = outputs_alone(self.frame.subject, self.params)
+            else:
+                outputs = self._remembered(what_if(self.frame.subject, self.params)).outputs
         except InputError as problem:
             st.error(f"{literal(problem)} Undo the last change to go on.", icon=":material/error:")
             return None

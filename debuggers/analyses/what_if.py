@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from debuggers.debugger import Finding, debugger
-from debuggers.editing import Values, beyond_data, own_values, plain_or_none, read_edits, varied
+from debuggers.editing import Values, beyond_data, edited, own_values, plain_or_none, read_edits, varied
 from debuggers.neighbours import neighbourhood
 from debuggers.params import Edits, Params, Range, Row
 from debuggers.response import Response, decide, respond
@@ -107,8 +107,8 @@ class WhatIfResult:
     flips : DataFrame
         Values of single features that change the decision of the edited row: `feature`, `value`, `direction` ("below",
         "above", "category", "missing"), `decision`, `move` (distance from the present value as a share of the feature's
-        range; NaN for categories), and one column per output; of numbers the first on each side, known to a
-        ten-thousandth of the range. The smallest moves come first.
+        range; NaN for categories), and one column per output; of numbers the first on each side, exact where the
+        model's trees can be read, else known to a ten-thousandth of the range. The smallest moves come first.
     nearest : DataFrame
         `feature`, `value` of the edited row, `nearest` (value of the nearest row with another outcome), `differs`.
     neighbour : Neighbour or None
@@ -176,7 +176,8 @@ def what_if(subject: Subject, params: WhatIfParams) -> WhatIfResult:
     ----------------
     A strip moves one feature alone, which may give a row that cannot exist: age 20 with 30 years of employment. The
     badge "unusual" warns of that, but only by distance. That the model would decide otherwise does not mean that the
-    world would: nothing here is causal. Flips between two values of the strip that cancel each other are not seen.
+    world would: nothing here is causal. Where the model's trees cannot be read, flips between two values of the strip
+    that cancel each other are not seen.
 
     References
     ----------
@@ -290,11 +291,10 @@ def _flips(subject: Subject, responses: tuple[Response, ...]) -> pd.DataFrame:
 def _surroundings(subject: Subject, chosen: _Chosen, new: Floats) -> tuple[Neighbour | None, Plausibility]:
     """Return the nearest test row with another outcome, and how far the edited row is from all real rows."""
     near = neighbourhood(subject)
-    edited = near.encoder.points(varied(subject, chosen.after, ()))[0]
-    own = near.encoder.points(subject.test.table.iloc[chosen.position : chosen.position + 1])[0]
-    distances = near.distances(edited)
+    own, new_point = near.encoder.points(edited(subject, chosen.before, [{}, chosen.after]))
+    distances = near.distances(new_point)
     # The row that is edited is real, whether or not it is in the sample.
-    from_own = float(np.linalg.norm(edited - own))
+    from_own = float(np.linalg.norm(new_point - own))
     nearest = min(from_own, float(distances.min()))
     plausibility = Plausibility(nearest, near.percentile(nearest), len(near.points), near.total)
     other = np.flatnonzero(_has_other_outcome(subject, near.tested, new))

@@ -18,20 +18,24 @@ from debuggers.kernels.compiled import compiled_fast
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.uint8]
+Places = npt.NDArray[np.int32]
 
 WELCH, SLICELINE, EFFECT, SHARE = range(4)
-# Rows, sum, sum of squares, and a pad that lets one row be added in one instruction.
+# Rows, sum, sum of squares, and a pad that keeps a cell in one line of the cache.
 FIELDS = 4
 # Scores below this are rounding.
 SAME = 1e-9
 
 
-def moments_of(centred: Floats) -> Floats:
-    """Return 1, the value, its square and a pad for each row, shape (n, FIELDS), as `best_slices` takes them."""
-    moments = np.zeros((len(centred), FIELDS))
-    moments[:, 0], moments[:, 1] = 1.0, centred
-    np.square(centred, out=moments[:, 2])
-    return moments
+@compiled_fast
+def sums_of(values: Floats) -> Floats:
+    """Return rows, sum and sum of squares, shape (3,)."""
+    sums = np.zeros(3)
+    for v in values:
+        sums[0] += 1.0
+        sums[1] += v
+        sums[2] += v * v
+    return sums
 
 
 @compiled_fast
@@ -91,36 +95,42 @@ def score(
         return gap * n / whole if whole > 0 else 0.0
     r = all_s - s
     spread = max(q - s * s / n, 0.0) / max(n - 1, 1) + max(all_q - q - r * r / m, 0.0) / (m - 1)
+    spread = max(spread, SAME * floor)  # where neither side varies, what is left of it is rounding
     return np.sqrt(2.0) * gap / np.sqrt(spread) if spread > 0 else 0.0
 
 
 @compiled_fast
-def fill(
-    cube: Floats, first: Codes, second: Codes, third: Codes, widths: tuple[int, int, int], moments: Floats
-) -> None:
+def pair_up(pairs: Places, first: Codes, second: Codes, width: int) -> None:
+    """Write each row's place in the first two axes of a cube, whose second axis has `width` bins."""
+    for r in range(len(first)):
+        pairs[r] = (first[r] + 1) * (width + 1) + second[r] + 1
+
+
+@compiled_fast
+def fill(cube: Floats, pairs: Places, third: Codes, widths: tuple[int, int, int], values: Floats) -> None:
     """Count rows into a cube and sum it along its axes, so that any box is a difference of corners.
 
     Parameters
     ----------
     cube : ndarray of float64, shape (cells, FIELDS)
         Cell ``((i * (b + 1)) + j) * (c + 1) + k`` becomes the sum over bins before i, j and k.
-    first, second, third : ndarray of uint8, shape (n,)
-        Bins of each row.
+    pairs : ndarray of int32, shape (n,)
+        What `pair_up` wrote.
+    third : ndarray of uint8, shape (n,)
+        Bins along the third axis.
     widths : (a, b, c)
         Numbers of bins.
-    moments : ndarray of float64, shape (n, FIELDS)
-        1, the loss, its square, 0 for each row.
+    values : ndarray of shape (n,)
+        The loss.
     """
     a, b, c = widths
     wide, deep = (b + 1) * (c + 1), c + 1
     cube[: (a + 1) * wide] = 0.0
-    origin = wide + deep + 1
-    for r in range(len(first)):
-        cell = origin + first[r] * wide + second[r] * deep + third[r]
-        n, s, q = moments[r, 0], moments[r, 1], moments[r, 2]
-        cube[cell, 0] += n
-        cube[cell, 1] += s
-        cube[cell, 2] += q
+    for r in range(len(third)):
+        cell, v = pairs[r] * deep + third[r] + 1, values[r]
+        cube[cell, 0] += 1.0
+        cube[cell, 1] += v
+        cube[cell, 2] += v * v
     for i in range(1, a + 1):
         for j in range(1, b + 1):
             row = i * wide + j * deep
@@ -228,7 +238,7 @@ def best_slices(
     starts: Ints,
     lows: Ints,
     highs: Ints,
-    moments: Floats,
+    values: Floats,
     groups: Ints,
     min_rows: float,
     ranking: int,
@@ -249,8 +259,8 @@ def best_slices(
         Items of feature f are ``starts[f]`` to ``starts[f + 1]``, excluded; `NOTHING` has one, the whole.
     lows, highs : ndarray of int64, shape (items,)
         An item holds the bins from `lows`, included, to `highs`, excluded.
-    moments : ndarray of float64, shape (n, FIELDS)
-        1, the loss minus `base`, its square, 0.
+    values : ndarray of shape (n,)
+        The loss minus `base`.
     groups : ndarray of int64, shape (m, 3)
         Rising triples of features.
     min_rows : float
@@ -272,10 +282,7 @@ def best_slices(
     """
     nothing, last = len(lows) - 1, len(widths) - 1
     scores, items = np.full(k, -np.inf), np.full((k, 3), nothing, np.int64)
-    total = np.zeros(3)
-    for r in range(len(moments)):
-        for i in range(3):
-            total[i] += moments[r, i]
+    total = sums_of(values)
     floor = overall_variance(total)
     cells = 1
     for g in range(len(groups)):
@@ -284,12 +291,16 @@ def best_slices(
     cube = np.zeros((cells, FIELDS))
     line = np.zeros((widths.max() + 1, 3))
     found, low, high = np.empty(3, np.int64), np.empty(3, np.int64), np.empty(3, np.int64)
+    pairs, paired = np.zeros(len(values), np.int32), (last + 1, last + 1)
     for g in range(len(groups)):
         f0, f1, f2 = groups[g]
         shape = (widths[f0], widths[f1], widths[f2])
         wide, deep = (shape[1] + 1) * (shape[2] + 1), shape[2] + 1
         literals = (f0 < last) + (f1 < last) + (f2 < last)
-        fill(cube, codes[f0], codes[f1], codes[f2], shape, moments)
+        if f0 != paired[0] or f1 != paired[1]:
+            pair_up(pairs, codes[f0], codes[f1], shape[1])
+            paired = (f0, f1)
+        fill(cube, pairs, codes[f2], shape, values)
         for a in range(starts[f0], starts[f0 + 1]):
             for b in range(starts[f1], starts[f1 + 1]):
                 sure = max(scores[k - 1], 0.0) * (1 - SAME) * floor * total[0]
@@ -364,9 +375,9 @@ def warm() -> None:
     """Compile everything here, or read it from the disk, on a table of two rows."""
     codes, widths = np.array([[0, 1], [0, 0]], dtype=np.uint8), np.array([2, 1])
     starts, lows, highs = np.array([0, 2, 3]), np.array([0, 1, 0]), np.array([1, 2, 1])
-    groups, moments = np.array([[0, 1, 1]]), moments_of(np.array([-0.5, 0.5]))
-    best_slices(codes, widths, starts, lows, highs, moments, groups, 1.0, WELCH, 0.5, 0.95, 0.0, 1)
-    sums = bin_sums(codes[0], np.array([-0.5, 0.5]), 2)
+    values, groups = np.array([-0.5, 0.5]), np.array([[0, 1, 1]])
+    best_slices(codes, widths, starts, lows, highs, values, groups, 1.0, WELCH, 0.5, 0.95, 0.0, 1)
+    sums = bin_sums(codes[0], values, 2)
     best_range(sums, sums.sum(axis=0), 1.0, WELCH, 0.0, 0.0, overall_variance(sums.sum(axis=0)))
     welch(1.0, 0.5, 0.25, 2.0, 0.0, 0.5, 0.5)
     score(WELCH, 1.0, 0.5, 0.25, 2.0, 0.0, 0.5, 0.5, 0.5, 0.95)

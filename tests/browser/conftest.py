@@ -14,13 +14,15 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+from tests.browser.steps import PATIENCE
 from tools.chromium import launch
 from tools.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 STOP_SECONDS = 20
+expect.set_options(timeout=PATIENCE)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tools.chromium import wait_until_idle
 
-PATIENCE = 60_000  # milliseconds: a page may train a demo's model or start a process for an uploaded one first
+PATIENCE = 120_000  # milliseconds: a page may train a demo's model or start a process for an uploaded one first
 CHARTS = '.js-plotly-plot, [data-testid="stVegaLiteChart"] canvas, [data-testid="stVegaLiteChart"] svg, .fl-readout'
 # A link to a page makes Streamlit look for itself below that page first, which Chromium writes to the console.
 PROBE = "/_stcore/"

@@ -11,7 +11,10 @@ import pytest
 from debuggers import accumulated_local_effects, partial_dependence, shap_values
 from tests.forests import fitted, rows
 
-MODULES = ["forest", "links", "tree_counts", "tree_curves", "tree_pairs", "tree_shap", "tree_values"]
+MODULES = [
+    "forest", "links", "tree_boxes", "tree_counts", "tree_curves", "tree_lines", "tree_pairs", "tree_shap",
+    "tree_values",
+]  # fmt: skip
 
 
 def signatures(modules: list[ModuleType]) -> dict[str, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -81,19 +83,49 @@ def test_a_surface_is_drawn_or_the_reason_why_not() -> None:
     assert any("A surface needs two features" in c.value for c in app.caption)
 
 
-@pytest.mark.parametrize("rows", [1, 20, 90])
-def test_few_rows_are_an_answer(rows: int) -> None:
+@pytest.mark.parametrize("method", ["lattice", "decision tree", "clusters"])
+def test_every_method_answers(method: str) -> None:
+    app = page_of(subject(Task.BINARY, missing=True), error_terrain_method=method)
+    assert not app.exception
+    assert not app.error
+    assert "confirmed" in said(app)
+
+
+def test_a_cohort_is_shown_in_every_view() -> None:
+    of = subject(Task.BINARY, missing=True)
+    app = page_of(of, cohort='"age" >= 60')
+    assert not app.exception
+    assert not app.error
+    figures = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    lines = [t for figure in figures for t in figure["data"] if t.get("marker", {}).get("color") == LIGHT.cohort]
+    assert len(lines) == 2
+
+
+@pytest.mark.parametrize("rows", [1, 20, 59])
+def test_few_rows_are_an_answer_without_an_empty_chart(rows: int) -> None:
     app = page_of(regression(people(rows), np.random.default_rng(1).normal(size=rows)))
     assert not app.exception
     assert not app.error
-    assert "too few to divide" in said(app) or "Nothing can be confirmed" in said(app)
+    assert "too few to search" in said(app)
+    assert not app.get("plotly_chart")
+
+
+def test_what_cannot_be_confirmed_is_called_so() -> None:
+    app = page_of(regression(people(70), np.where(people(70)["debt"] > 0.8, 5.0, 0.1)))
+    assert "Nothing can be confirmed" in said(app)
 
 
 def test_features_that_say_nothing_are_an_answer() -> None:
     app = page_of(regression(pd.DataFrame({"a": [1.0] * 200, "b": [None] * 200}), np.arange(200.0)))
     assert not app.exception
     assert "two different values" in said(app)
-    assert any("no feature with two different values" in i.value for i in app.info)
+    assert not app.get("plotly_chart")
+
+
+def test_what_a_search_left_out_is_on_the_page() -> None:
+    table = pd.DataFrame({"id": [f"row {i}" for i in range(900)], "z": np.random.default_rng(0).normal(size=900)})
+    app = page_of(regression(table, np.where(table["z"] > 1, 5.0, 0.1)))
+    assert any("Left out: of id only the 0 most frequent" in c.value for c in app.caption)
 
 
 def test_odd_names_are_shown_as_they_are() -> None:
@@ -105,8 +137,11 @@ def test_odd_names_are_shown_as_they_are() -> None:
     assert not app.error
 
 
-def terrain(task: Task = Task.BINARY, **params: Any) -> ErrorTerrainResult:
-    return error_terrain(subject(task, missing=True), ErrorTerrainParams(**params))
+@cache
+def terrain(**params: Any) -> ErrorTerrainResult:
+    features = people(3_000, missing=True)
+    misses = np.random.default_rng(9).normal(size=3_000) * np.where(features["debt"] > 1, 3, 1)
+    return error_terrain(regression(features, misses), ErrorTerrainParams(**params))
 
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK])
@@ -129,7 +164,23 @@ def test_the_tree_map_shows_every_node_once_and_outlines_the_cohort(palette: Pal
 def test_the_fill_of_a_node_is_its_share_of_the_loss() -> None:
     found = terrain()
     figure = tree_figure(found.nodes, look(found.nodes, found.overall.value, LIGHT, "mean log loss", ""))
-    np.testing.assert_allclose(figure.data[2].y / 0.94, found.nodes["share_of_loss"].iloc[1:])
+    np.testing.assert_allclose(figure.data[-1].y / 0.94, found.nodes["share_of_loss"].iloc[1:])
+
+
+@pytest.mark.parametrize("view", ["nodes", "cells"])
+def test_a_line_says_how_much_of_a_region_is_part_of_the_cohort(view: str) -> None:
+    found = terrain()
+    shared = look(found.nodes, found.overall.value, LIGHT, "mean log loss", "")
+    rows = people(3_000, missing=True)["age"] > 60
+    nodes, cells = (shares.tolist() for shares in found.shares(rows.to_numpy()))
+    figure = tree_figure(found.nodes, shared, nodes) if view == "nodes" else grid_figure(
+        found.cells, found.axes, shared, cells
+    )  # fmt: skip
+    shares = nodes if view == "nodes" else cells
+    [line] = [trace for trace in figure.data if str(trace.marker.color) == LIGHT.cohort]
+    widths = found.nodes["share"] if view == "nodes" else 0.96
+    expected = np.array(shares) * widths
+    np.testing.assert_allclose(line.width, expected[expected > 0])
 
 
 def test_the_heat_map_shows_every_cell_and_hatches_those_with_few_rows() -> None:
@@ -147,12 +198,17 @@ def test_the_surface_has_the_cells_of_the_heat_map_and_holes_where_rows_are_few(
     found = terrain(bins=4)
     assert can_rise(found.cells)
     shared = look(found.nodes, found.overall.value, LIGHT, "mean log loss", "")
-    [surface] = surface_figure(found.cells, found.axes, shared).data
+    inside = [float(i == found.cells["enough"].idxmax()) for i in found.cells.index]
+    surface, points = surface_figure(found.cells, found.axes, shared, inside).data
+    assert list(points.z) == [found.cells["held_out_loss"].iloc[inside.index(1.0)]]
+    assert points.marker.color == LIGHT.cohort
     heights = np.array(surface.z, dtype=float)
     enough = found.cells[found.cells["enough"]]
     assert np.isfinite(heights).sum() == len(enough)
     for cell in enough.itertuples():
-        assert heights[list(surface.y).index(cell.y), list(surface.x).index(cell.x)] == pytest.approx(cell.loss)
+        assert heights[list(surface.y).index(cell.y), list(surface.x).index(cell.x)] == pytest.approx(
+            cell.held_out_loss
+        )
 
 
 def test_names_are_no_markup_in_a_chart() -> None:
