@@ -13,7 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from debuggers.debugger import Finding, Severity
-from debuggers.statistics import CONFIDENCE, SEED, Estimate
+from debuggers.importance_table import harm_table
+from debuggers.permutation import permutation_losses, permutations
+from debuggers.statistics import CONFIDENCE, SEED, Estimate, Moments, halves, holm, t_greater
 from debuggers.subject import Subject
 
 Floats = npt.NDArray[np.float64]
@@ -26,9 +28,13 @@ LEAK_REMOVED, LEAK_OWN = 0.9, 0.8
 # A feature that matters for the error: at least this share of it, and so many times its share of the prediction.
 ERROR_SHARE, TIMES = 0.05, 2.0
 DRAWS = 200
+# Permutations that have to lower the loss of a feature that does harm.
+PERMUTED = 5
 
 
-def findings_of(subject: Subject, table: pd.DataFrame, losses: Floats, measure: str) -> Iterator[Finding]:
+def findings_of(
+    subject: Subject, table: pd.DataFrame, losses: Floats, rows: npt.NDArray[np.intp], measure: str
+) -> Iterator[Finding]:
     """Yield the findings of a table of importances.
 
     Parameters
@@ -38,6 +44,8 @@ def findings_of(subject: Subject, table: pd.DataFrame, losses: Floats, measure: 
         `ImportanceResult.features`.
     losses : ndarray of shape (n, n_features)
         Contributions to the loss.
+    rows : ndarray of shape (n,)
+        The test rows that they are of.
     measure : str
     """
     if len(losses) < MIN_ROWS:
@@ -45,7 +53,7 @@ def findings_of(subject: Subject, table: pd.DataFrame, losses: Floats, measure: 
     first = table[table["output"] == table["output"].iloc[0]]
     mean_loss = float(subject.loss.mean())
     yield from _leak(subject, first, measure)
-    yield from _harmful(subject, first, mean_loss, len(losses), measure)
+    yield from _harmful(subject, losses, rows, mean_loss, measure)
     shares = table.groupby("feature", sort=False)["importance"].sum()
     shares = shares / shares.sum() if shares.sum() > 0 else shares
     yield from _of_the_error(subject, shares, losses, measure)
@@ -55,27 +63,52 @@ def _rows(frame: pd.DataFrame) -> list[dict[str, float]]:
     return [{str(name): value for name, value in record.items()} for record in frame.to_dict("records")]
 
 
-def _harmful(subject: Subject, table: pd.DataFrame, whole: float, n: int, measure: str) -> Iterator[Finding]:
-    """Yield features that raise the loss on average, beyond chance after correction for all features."""
-    for row in _rows(table.sort_values("change", ascending=False)):
-        share = row["change"] / whole if whole > 0 else 0.0
-        if not (row["harm_q"] <= 1 - CONFIDENCE and row["change_low"] > 0 and share >= WORTH_SAYING):
-            continue
-        feature = str(row["feature"])
-        yield Finding(
-            kind="shortcut",
-            severity=Severity.of_share(share),
-            headline=f"Knowing {feature} makes the model worse: it adds {row['change']:.3g} to the mean {measure}.",
-            rows=len(subject.test),
-            effect=Estimate(row["change"], row["change_low"], row["change_high"], n),
-            features=(feature,),
-            p_value=row["harm_p"],
-            q_value=row["harm_q"],
-            evidence={
-                "measure": f"mean contribution to the {measure}", "rows_explained": n, "share_of_loss": share,
-                "importance": row["importance"], "share_of_prediction": row["share"],
-            },
-        )  # fmt: skip
+def _harmful(
+    subject: Subject, losses: Floats, rows: npt.NDArray[np.intp], whole: float, measure: str
+) -> Iterator[Finding]:
+    """Yield features that raise the loss on one half of the rows and on the other, where permuting them lowers it.
+
+    The second condition tells them from features that help only together with others.
+    """
+    features = list(subject.test.features)
+    searched = halves(losses.sum(axis=1))
+    first, second = (harm_table(part, features) for part in (losses[searched], losses[~searched]))
+    tried = (first["harm_q"] <= 1 - CONFIDENCE) & (second["change"] >= WORTH_SAYING * whole)
+    second["harm_q"] = holm(second["harm_p"].where(tried).tolist())
+    found = second[(second["harm_q"] <= 1 - CONFIDENCE) & (second["change_low"] > 0)]
+    if not len(found):
+        return
+    grown = _permuted(subject, rows[~searched], found["feature"].tolist())
+    for row, growth in zip(_rows(found), grown, strict=True):
+        gain = Moments.of(-growth)
+        if t_greater(gain) <= 1 - CONFIDENCE:
+            sizes = {"rows_searched": int(searched.sum()), "rows_held_out": int((~searched).sum())}
+            known = sizes | {"share_of_loss": row["change"] / whole, "saved_by_permuting": gain.mean}
+            yield _harm(subject, row, known, measure)
+
+
+def _permuted(subject: Subject, rows: npt.NDArray[np.intp], features: list[str]) -> Floats:
+    """Return by how much each row's loss grows if features are permuted among the rows, shape (n_features, n)."""
+    chosen = np.zeros(len(subject.test), dtype=bool)
+    chosen[rows] = True
+    orders = permutations(len(rows), PERMUTED, SEED)
+    return np.asarray(permutation_losses(subject.restrict(chosen), orders, features).mean(axis=1))
+
+
+def _harm(subject: Subject, row: dict[str, float], known: dict[str, float], measure: str) -> Finding:
+    feature = str(row["feature"])
+    return Finding(
+        kind="shortcut",
+        severity=Severity.of_share(known["share_of_loss"]),
+        headline=f"Knowing {feature} makes the model worse: it adds {row['change']:.3g} to the mean {measure}.",
+        rows=len(subject.test),
+        effect=Estimate(row["change"], row["change_low"], row["change_high"], int(known["rows_held_out"])),
+        features=(feature,),
+        p_value=row["harm_p"],
+        q_value=row["harm_q"],
+        confirmed=True,
+        evidence={"measure": f"mean contribution to the {measure}"} | known,
+    )
 
 
 def _of_the_error(subject: Subject, shares: pd.Series, losses: Floats, measure: str) -> Iterator[Finding]:

@@ -27,7 +27,7 @@ def permutations(n: int, repeats: int, seed: int) -> Longs:
     return np.array([rng.permutation(n) for _ in range(repeats)], dtype=np.int64).reshape(repeats, n)
 
 
-def permutation_losses(subject: Subject, orders: Longs) -> Floats:
+def permutation_losses(subject: Subject, orders: Longs, only: Sequence[str] | None = None) -> Floats:
     """Return by how much the loss of each row grows when one feature comes from another row.
 
     Parameters
@@ -36,6 +36,8 @@ def permutation_losses(subject: Subject, orders: Longs) -> Floats:
         With labels and a model.
     orders : ndarray of shape (repeats, n)
         For each repetition the row that each row's value is taken from.
+    only : sequence of str, optional
+        Features to permute; all by default.
 
     Returns
     -------
@@ -47,14 +49,15 @@ def permutation_losses(subject: Subject, orders: Longs) -> Floats:
     20 (177), 1-81.
     """
     permuted = _predictor(subject)
-    features = subject.test.features
+    features = subject.test.features if only is None else tuple(only)
+    places = [subject.test.features.index(f) for f in features]
     # Of the same function that predicts the changed rows: else its rounding would count as importance.
     before = metrics.loss(subject.task, subject.y, permuted(0, np.arange(len(subject.test))))
     out = np.zeros((len(features), len(orders), len(subject.test)))
     for i, feature in enumerate(features):
         report(i / len(features), f"Permuting {feature}")
         for r, order in enumerate(orders):
-            out[i, r] = metrics.loss(subject.task, subject.y, permuted(i, order)) - before
+            out[i, r] = metrics.loss(subject.task, subject.y, permuted(places[i], order)) - before
     return out
 
 

@@ -177,7 +177,7 @@ class _Held:
         table = self.subject.test.table
         rows = [self._row("all rows", "TRUE", self.held)]
         rows += [self._row(s.text, s.sql, s.mask(table) & self.held) for s in slices]
-        return pd.DataFrame([row for row in rows if row["rows"]] or rows[:1])
+        return pd.DataFrame([row for row in rows if row["rows"]] or rows[:1]).astype({"trusted": object})
 
     def _row(self, text: str, sql: str, inside: Mask) -> dict[str, object]:
         n, r2 = int(inside.sum()), self._r2(inside)

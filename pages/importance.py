@@ -88,9 +88,10 @@ st.caption(
     + (f" The model is asked, because {literal(result.asked_because)}." if result.asked_because else "")
 )
 if counts["error"]:
+    digits = "" if result.asked_because else ", each to two digits or better"
     st.caption(
         f"Error: {literal(result.measure)} of {shown.of(counts['error'])}, against {counts['error_background']:,} "
-        "background rows. A click on a bar shows the feature below."
+        f"background rows{digits}. A click on a bar shows the feature below."
     )
 else:
     st.caption("There are no labels, so there is no error to take apart. A click on a bar shows the feature below.")

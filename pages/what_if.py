@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from components import state
+from components import navigation, state
 from components.charts.what_if import style_html
 from components.page import open_page
 from components.text import literal
@@ -28,4 +28,8 @@ except BadParameter as problem:
 bench = open_bench(subject.fingerprint, base, edits)
 bounds = (0.0, 1.0) if subject.task.is_classification else (float(subject.scores.min()), float(subject.scores.max()))
 edit(Editor(frame, bench, bounds, base))
+st.page_link(
+    navigation.path_of("importance"), label="What each feature contributes to this row", icon=":material/leaderboard:",
+    query_params={**state.link(), "importance_row": str(row), "importance_view": "One row"},
+)  # fmt: skip
 frame.how_to_read()

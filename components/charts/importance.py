@@ -24,14 +24,15 @@ def axis_names(features: Sequence[str], limit: int = NAME) -> list[str]:
     return [s if short.count(s) == 1 else f"{s} ({i + 1})" for i, s in enumerate(short)]
 
 
-def panels(palette: Palette, height: int, titles: Sequence[str]) -> go.Figure:
-    """Return an empty figure of panels side by side with one vertical axis."""
+def panels(palette: Palette, height: int, titles: Sequence[tuple[str, ...]]) -> go.Figure:
+    """Return an empty figure of panels side by side with one vertical axis; the lines of each panel's title."""
     plot = make_subplots(rows=1, cols=len(titles), shared_yaxes=True, horizontal_spacing=0.04)
     base = figure(palette, height=height)
     axis = base.layout.xaxis.to_plotly_json()
     plot.update_layout(base.layout)
     for i, title in enumerate(titles):
-        own = axis | {"title": axis["title"] | {"text": plotly_text(title)}, "showgrid": True, "nticks": 5}
+        text = "<br>".join(plotly_text(line, 40) for line in title)
+        own = axis | {"title": axis["title"] | {"text": text}, "showgrid": True, "nticks": 5}
         plot.update_xaxes(own | {"anchor": f"y{i + 1 if i else ''}"}, row=1, col=i + 1)
         plot.update_yaxes(showgrid=False, zeroline=False, automargin=True, row=1, col=i + 1)
     return plot
@@ -56,7 +57,7 @@ def bars_figure(
     """
     drawn = table.head(MOST_BARS)[::-1]
     has_error = bool(drawn["error_importance"].notna().any())
-    titles = [f"prediction: mean size, {scale_title}"] + ([f"error: mean size, {measure}"] if has_error else [])
+    titles = [("prediction", scale_title)] + ([("error", measure)] if has_error else [])
     bar = 30 if groups is not None else 24
     plot = panels(palette, 110 + bar * len(drawn), titles)
     names = axis_names(drawn["feature"].tolist())
@@ -68,12 +69,13 @@ def bars_figure(
             draw_bar(plot, names, part, {"color": colour, "name": title, "column": i + 1, "palette": palette})
             continue
         both = groups[i].set_index("feature").loc[drawn["feature"]].reset_index()
-        for group, tint in (("rest", palette.line), ("cohort", colour)):
+        for group, tint in (("rest", palette.muted), ("cohort", colour)):
             part = both[[group, f"{group}_low", f"{group}_high"]].set_axis(["value", "low", "high"], axis=1)
             part = part.assign(feature=both["feature"], share=np.nan)
-            said = f"{title}: {'the cohort' if group == 'cohort' else 'the rest'}"
+            said = f"{title}: the cohort" if group == "cohort" else "the rest"
             draw_bar(plot, names, part, {"color": tint, "name": said, "column": i + 1, "palette": palette})
     plot.update_layout(barmode="group", bargap=0.3, showlegend=groups is not None, margin={"t": 34})
+    plot.update_traces(showlegend=False, selector={"name": "the rest", "xaxis": "x2"})
     plot.update_layout(legend={"traceorder": "reversed"})
     if chosen in set(drawn["feature"]):
         at = drawn["feature"].tolist().index(chosen)

@@ -12,7 +12,7 @@ from components.charts.importance import MOST_BARS, axis_names, draw_bar, panels
 from components.charts.theme import Palette, figure, scale
 from components.text import number, plotly_text, value_text
 
-MOST_PAIRED, MOST_STEPS, MOST_SLICES = 20, 14, 24
+MOST_PAIRED, MOST_STEPS, MOST_SLICES = 16, 14, 24
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def permutation_figure(table: pd.DataFrame, palette: Palette, *, measure: str) -
         What `permutation_table` returns.
     """
     drawn = table.head(MOST_BARS)[::-1]
-    plot = panels(palette, 110 + 24 * len(drawn), [f"growth of the mean {measure}"])
+    plot = panels(palette, 110 + 24 * len(drawn), [(f"growth of the mean {measure}",)])
     part = drawn.rename(columns={"importance": "value"}).assign(share=np.nan)
     draw_bar(plot, axis_names(drawn["feature"].tolist()), part,
          {"color": palette.error, "name": "growth", "column": 1, "palette": palette})  # fmt: skip
@@ -134,11 +134,17 @@ def pairs_figure(pairs: pd.DataFrame, palette: Palette, *, value: str) -> go.Fig
         matrix[place[r.first], place[r.second]] = matrix[place[r.second], place[r.first]] = getattr(r, value)
     names = [plotly_text(f, 18) for f in features]
     ticks = list(range(len(features)))
-    plot = figure(palette, height=150 + 26 * len(features), legend=False)
+    plot = figure(palette, height=190 + 26 * len(features), legend=False)
+    plot.update_layout(margin={"t": 60})
     title = "H" if value == "h" else "strength"
     plot.add_heatmap(
         x=ticks, y=ticks, z=matrix, colorscale=scale(palette.sequential), zmin=0, hoverinfo="skip", xgap=1, ygap=1,
-        colorbar={"title": {"text": title}, "outlinewidth": 0, "thickness": 12},
+        colorbar={
+            "orientation": "h", "thickness": 8, "len": 200, "lenmode": "pixels", "x": 0, "xanchor": "left", "y": 1,
+            "yanchor": "bottom", "ypad": 2, "outlinewidth": 0, "nticks": 4,
+            "title": {"text": title, "side": "top", "font": {"size": 12}},
+            "tickfont": {"color": palette.muted, "size": 11},
+        },
     )  # fmt: skip
     both = [(place[r.first], place[r.second], i, r) for i, r in zip(shown.index, records(shown), strict=True)]
     both += [(y, x, i, r) for x, y, i, r in both]
@@ -149,7 +155,9 @@ def pairs_figure(pairs: pd.DataFrame, palette: Palette, *, value: str) -> go.Fig
                    f"strength {number(r.strength)}" for *_, r in both],
         selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}},
     )  # fmt: skip
-    plot.update_xaxes(tickvals=ticks, ticktext=names, tickangle=-45, zeroline=False, showgrid=False)
+    plot.update_xaxes(
+        tickvals=ticks, ticktext=names, tickangle=-90, tickfont={"size": 11}, zeroline=False, showgrid=False
+    )
     plot.update_yaxes(tickvals=ticks, ticktext=names, autorange="reversed", zeroline=False, showgrid=False)
     return plot
 
@@ -177,7 +185,7 @@ def fidelity_figure(table: pd.DataFrame, palette: Palette, *, measure: str, limi
         Below it the surrogate is not to be trusted.
     """
     drawn = table.sort_values(measure, kind="stable").head(MOST_SLICES)[::-1]
-    title = "same decision, share of held-out rows" if measure == "agreement" else "R²"
+    title = "share of the same decisions" if measure == "agreement" else "R²"
     plot = figure(palette, height=110 + 22 * len(drawn), x=title, legend=False)
     colours = {True: palette.good, False: palette.error, None: palette.muted}
     tints = [colours[v] for v in drawn["trusted"]]

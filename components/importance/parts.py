@@ -13,6 +13,7 @@ from components.charts.importance_parts import MOST_PAIRED, pairs_figure, permut
 from components.importance.shown import FEATURE, PARTNER, VIEW, Shown, choose_once
 from components.importance.trust import draw_checks, draw_surrogate
 from components.text import interval, literal, number, percent
+from debuggers.row_choice import first_row
 
 NUMBER = st.column_config.NumberColumn
 _PAIR = "importance_pair"
@@ -32,13 +33,15 @@ def _row(shown: Shown) -> None:
     frame, subject = shown.frame, shown.frame.subject
     with st.container(horizontal=True, vertical_alignment="bottom"):
         row = frame.control("row")
-    found = shown.part("row", row=row)
-    at = int(found.kept[0])
+    at = first_row(frame.cohort or subject) if row is None else row
+    found = shown.part("row", row=at)
     table = found.waterfall[found.waterfall["output"] == subject.outputs[shown.output]]
     base, total = float(found.base[shown.output]), float(found.base[shown.output] + table["contribution"].sum())
+    which = (
+        "" if row is not None or not subject.has_labels else ", the worst" + (" of the cohort" if frame.cohort else "")
+    )
     st.markdown(
-        f"**Row {at}**{' (the worst)' if row is None and subject.has_labels else ''}: from {number(base)} without "
-        f"knowing the row to {number(total)} ({literal(shown.unit)})."
+        f"**Row {at}**{which}: from {number(base)} without knowing the row to {number(total)} ({literal(shown.unit)})."
     )
     sides = [("contribution", base, shown.unit)]
     if subject.has_labels:

@@ -58,7 +58,7 @@ class Shown:
         """What contributions are measured in, and of which class."""
         subject = self.frame.subject
         if not subject.task.is_classification:
-            return self.result.scale
+            return subject.output_title if self.result.scale == "units of the prediction" else self.result.scale
         return f"{self.result.scale} of {subject.outputs[self.output]}"
 
     def of(self, rows: int) -> str:

@@ -100,7 +100,7 @@ def _fidelity(shown: Shown, found: ImportanceResult) -> None:
     untrusted = int((table["trusted"].map(lambda v: v is False)).sum())
     more = f" The {MOST_SLICES} least faithful of {len(table)} are drawn." if len(table) > MOST_SLICES else ""
     st.caption(
-        f"Red: too low to trust, in {untrusted} of {len(table)} slices, by the decisions or by R² (in the hover); grey: "
+        f"Red: too low to trust, in {untrusted} of {len(table)} slices, by decisions or by R² (in the hover); grey: "
         f"under {MIN_ROWS} held-out rows.{more} A click makes the slice the cohort."
     )
     for point in picked.get("points", [])[:1]:

@@ -60,7 +60,7 @@ class ImportanceParams(Params):
     ] = INTERVENTIONAL
     background: Annotated[
         int, Range(10, 100_000, "Rows that take the place of features left out, drawn at random", label="Background")
-    ] = 500
+    ] = 300
     rows: Annotated[
         int, Range(50, 1_000_000, "Rows explained where that is exact, drawn at random", label="Rows explained")
     ] = 100_000
@@ -165,7 +165,7 @@ def _features(subject: Subject, params: ImportanceParams) -> ImportanceResult:
         asked_because=explainer.asked_because, features=table, values=shares.values[kept],
         kept=subject.test.rows[explained[kept]], error_values=losses, error_kept=subject.test.rows[error_rows],
         partners=partners, base=shares.base, counts=counts,
-        findings=tuple(findings_of(subject, table, losses, explainer.measure)),
+        findings=tuple(findings_of(subject, table, losses, error_rows, explainer.measure)),
     )  # fmt: skip
 
 

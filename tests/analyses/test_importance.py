@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder
 from sklearn.svm import SVR
 
 from debuggers.analyses.importance import ImportanceParams, importance
@@ -93,7 +96,7 @@ def test_the_partner_of_a_product_is_its_other_factor() -> None:
     partners = ran(of).partners.drop_duplicates("feature").set_index("feature")
     assert partners.loc["x0", "partner"] == "x1"
     assert partners.loc["x1", "partner"] == "x0"
-    assert partners.loc["x0", "explained"] > 0.5
+    assert partners["explained"]["x0"] > 0.5
 
 
 # --- findings -------------------------------------------------------------------------------------------------------
@@ -118,7 +121,8 @@ def test_a_feature_that_only_does_harm_is_found() -> None:
     assert finding.effect.low > 0
     assert finding.q_value is not None
     assert finding.q_value <= 0.05
-    assert finding.evidence["rows_explained"] == 1_000
+    assert finding.confirmed is True
+    assert finding.evidence["rows_searched"] + finding.evidence["rows_held_out"] == 1_000
 
 
 def test_a_copy_of_the_answer_is_found() -> None:
@@ -131,14 +135,14 @@ def test_a_copy_of_the_answer_is_found() -> None:
 
 
 def test_a_feature_of_the_error_is_found() -> None:
-    """The prediction moves little with x1, and where it does the model is wrong."""
-    X = numbers(1_000)
-    noise = np.random.default_rng(1).normal(size=1_000) * 0.05
-    model = subject_of(lambda t: t["x0"] * 0.5 + np.where(t["x1"] > 1.2, 3.0, 0.0), X)
-    table = X.assign(y=X["x0"] * 0.5 + noise)
-    of = make_subject("error", table, Roles(target="y", task=Task.REGRESSION), model=model.model.model)  # type: ignore[union-attr]
-    result = ran(of, background=300)
-    assert any("x1" in f.features for f in result.findings)
+    """In few rows x1 moves the prediction far, and there the model is wrong."""
+    X = numbers(5_000)
+    known = subject_of(lambda t: t["x0"] + np.where(t["x1"] > 2.5, 20.0, 0.0), X).model
+    assert known is not None
+    of = make_subject("error", X.assign(y=X["x0"]), Roles(target="y", task=Task.REGRESSION), model=known.model)
+    (finding,) = (f for f in ran(of, error_rows=5_000).findings if f.kind == "overfit")
+    assert finding.features == ("x1",)
+    assert finding.evidence["share_of_error"] > 2 * finding.evidence["share_of_prediction"]
 
 
 @pytest.mark.parametrize("task", list(Task))
@@ -264,6 +268,17 @@ def test_bad_input_has_an_answer(case: str, part: str) -> None:
 def test_a_constant_feature_has_no_importance() -> None:
     found = ran(changed(x1=1.0)).features.set_index("feature")
     assert found.loc["x1", "importance"] == pytest.approx(0, abs=1e-12)
+
+
+def test_a_category_unseen_in_training_has_an_answer() -> None:
+    X = people(300)
+    encode = make_column_transformer(
+        (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), ["job"]), remainder="passthrough"
+    )
+    model = make_pipeline(encode, HistGradientBoostingClassifier(max_iter=5)).fit(X, (X["age"] > 50).astype(int))
+    table = X.assign(y=(X["age"] > 50).astype(int), job=["pilot", *X["job"].iloc[1:]])
+    result = ran(make_subject("unseen", table, Roles(target="y"), model=EstimatorModel(model)), "row", row=0)
+    assert result.waterfall.set_index("feature")["value"]["job"] == "pilot"
 
 
 def test_a_wide_table_keeps_fewer_rows_and_says_so() -> None:
