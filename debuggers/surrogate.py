@@ -102,10 +102,14 @@ def _decide(subject: Subject, outputs: Floats) -> Floats:
 
 def _means(tree: ErrorTree, leaf: npt.NDArray[np.int32], values: Floats, searched: Mask) -> Floats:
     """Return what the tree says at each node: the mean over the rows that it was grown on; else its parent's."""
-    found = tree.moments(leaf[searched], values[searched])
-    out = np.zeros(len(tree.nodes))
+    k = len(tree.nodes)
+    n, sums = np.bincount(leaf[searched], minlength=k), np.bincount(leaf[searched], values[searched], k)
+    for i in range(k - 1, 0, -1):  # children come behind their parent
+        n[tree.nodes[i].parent] += n[i]
+        sums[tree.nodes[i].parent] += sums[i]
+    out = np.zeros(k)
     for i, node in enumerate(tree.nodes):
-        out[i] = found[i].mean if found[i].n else out[node.parent]
+        out[i] = sums[i] / n[i] if n[i] else out[node.parent]
     return out
 
 
