@@ -93,13 +93,14 @@ def answer_key(debugger: Debugger, subject: Subject, params: Params) -> tuple[An
     return (debugger.slug, debugger.version, subject.fingerprint, params)
 
 
-def answer(debugger: Debugger, subject: Subject, params: Params) -> Any:
+def answer(debugger: Debugger, subject: Subject, params: Params, *, in_fragment: bool = False) -> Any:
     """Return a debugger's result; while it is computed the page shows progress and waits."""
     token = _token()
     return wait(
         answer_key(debugger, subject, params),
         lambda: saving.answered(debugger, subject, params, token),
         f"Computing {debugger.title.lower()}",
+        in_fragment=in_fragment,
     )
 
 
@@ -141,22 +142,35 @@ def known_answer(debugger: Debugger, subject: Subject, params: Params) -> Answer
     return Answer("failed", problem="it was cancelled." if isinstance(failure, Cancelled) else sentence)
 
 
-def finish(key: tuple[Any, ...], work: Callable[[], Any], message: str) -> Any:
-    """Return what `work` returns or raise what it raises; while it is under way the page shows progress and waits."""
+def finish(key: tuple[Any, ...], work: Callable[[], Any], message: str, *, in_fragment: bool = False) -> Any:
+    """Return what `work` returns or raise what it raises; parameters are those of `wait`."""
     place = st.empty()
     job = desk().submit(key, work)
     if futures.wait([job.future], PATIENCE).not_done:
+        if in_fragment:
+            _poll(job, message)
+            st.stop()
         _show_progress(job, place, message)
     return job.future.result()
 
 
-def wait(key: tuple[Any, ...], work: Callable[[], Any], message: str) -> Any:
+def wait(key: tuple[Any, ...], work: Callable[[], Any], message: str, *, in_fragment: bool = False) -> Any:
     """Return what `work` returns; while it is under way the page shows progress with a cancel button, and waits.
+
+    Parameters
+    ----------
+    key : tuple
+        What the work depends on.
+    work : callable
+    message : str
+        Shown until the work reports one.
+    in_fragment : bool
+        Whether a fragment asks. A click in a fragment does not end its run, so it stops there and looks again.
 
     What goes wrong is one sentence on the page: an `InputError` says what to do, anything else is logged under an id.
     """
     try:
-        return finish(key, work, message)
+        return finish(key, work, message, in_fragment=in_fragment)
     except Cancelled:
         _offer_again(key, "Cancelled.")
     except InputError as problem:
@@ -186,15 +200,35 @@ def _show_progress(job: Job, place: Any, message: str) -> None:
     would race with the click, and the one that reaches the server last would win.
     """
     with place.container():
-        bar, button = st.columns([6, 1], vertical_alignment="center")
-        button.button("Cancel", key=f"_cancel_{id(job)}", icon=":material/close:", on_click=job.progress.cancel)
-        line = bar.empty()
-        st.skeleton(height=360)
+        line = _bar(job)
     waiting = True
     while waiting:
-        line.progress(job.progress.fraction, text=f"{literal(job.progress.message or message)} …")
+        line.progress(job.progress.fraction, text=_said(job, message))
         waiting = bool(futures.wait([job.future], POLL_SECONDS).not_done)
     place.empty()
+
+
+def _poll(job: Job, message: str) -> None:
+    @st.fragment(run_every=POLL_SECONDS)
+    def look() -> None:
+        if job.future.done():
+            st.rerun()
+        _bar(job).progress(job.progress.fraction, text=_said(job, message))
+
+    look()
+
+
+def _bar(job: Job) -> Any:
+    """Draw a cancel button and the place of a progress bar, and return that."""
+    bar, button = st.columns([6, 1], vertical_alignment="center")
+    button.button("Cancel", key=f"_cancel_{id(job)}", icon=":material/close:", on_click=job.progress.cancel)
+    place = bar.empty()
+    st.skeleton(height=360)
+    return place
+
+
+def _said(job: Job, message: str) -> str:
+    return f"{literal(job.progress.message or message)} …"
 
 
 def _offer_again(key: tuple[Any, ...], sentence: str) -> None:

@@ -120,9 +120,9 @@ class Frame:
             state.set_cohort(chosen)
             st.rerun()
 
-    def answer(self, params: Params, subject: Subject | None = None) -> Any:
-        """Return the debugger's result; shows progress and stops the page while it is computed."""
-        return answer(self.debugger, subject or self.subject, params)
+    def answer(self, params: Params, subject: Subject | None = None, *, in_fragment: bool = False) -> Any:
+        """Return the debugger's result; while it is computed the page shows progress and waits."""
+        return answer(self.debugger, subject or self.subject, params, in_fragment=in_fragment)
 
     def say(self, sentence: str) -> None:
         """Write the line that answers the question; names in it are already made literal."""

@@ -59,6 +59,7 @@ def draw_counterfactuals(bench: Bench, subject: Subject, result: WhatIfResult) -
         ("counterfactuals", *key),
         lambda: counterfactuals(subject, values, goal, rules=rules, distance=distance),
         "Searching for the smallest changes",
+        in_fragment=True,
     )
     _draw(bench, subject, found)
 

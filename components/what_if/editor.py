@@ -67,18 +67,20 @@ class Editor:
     def draw(self) -> None:
         """Draw everything, what the model says first: it is on screen while the rest is still computed."""
         with TURNS if self.bench.seconds <= QUICK_SECONDS else nullcontext():
-            self._draw()
+            result = self._draw_cells()
+        if result is not None:
+            draw_evidence(self.bench, self.frame.subject, result)  # may wait: in no turn
 
-    def _draw(self) -> None:
+    def _draw_cells(self) -> WhatIfResult | None:
+        """Draw readout and cells and return the answer; None where the model fails."""
         self.params = WhatIfParams(self.bench.row, write_edits(self.bench.edits))
         with st.container(key="what_if_readout", gap=None):
             self._readout()
         result = self.answer()
-        if result is None:
-            return
-        self.frame.say(sentence(self.frame, result))
-        self._cells(result, self._features())
-        draw_evidence(self.bench, self.frame.subject, result)
+        if result is not None:
+            self.frame.say(sentence(self.frame, result))
+            self._cells(result, self._features())
+        return result
 
     # --- answers ---
 
@@ -94,7 +96,7 @@ class Editor:
             return None
         if self._answered is None or self._answered[0] != self.params:
             if self.bench.seconds > QUICK_SECONDS:
-                return self._remembered(self.frame.answer(self.params))
+                return self._remembered(self.frame.answer(self.params, in_fragment=True))
             return self._remembered(what_if(self.frame.subject, self.params))
         return self._answered[1]
 

@@ -22,6 +22,7 @@ from tests.browser.steps import (
     apply_condition,
     choose,
     cohort_bar,
+    go_back_to,
     go_to,
     heading,
     open_demo,
@@ -90,8 +91,7 @@ def test_a_typed_cohort_goes_along_to_every_page_and_into_the_link(page: Page, n
         expect(viewer.get_by_role("combobox", name="Feature", exact=True)).to_have_value("mean_area")
 
     go_to(page, "Residuals")
-    page.go_back()
-    settle(page, "Effects")
+    go_back_to(page, "Effects")
     expect(cohort_bar(page)).to_contain_text("70 of 228 rows")
 
 

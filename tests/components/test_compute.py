@@ -41,6 +41,19 @@ def page() -> None:
     st.write(f"answer {wait(('test',), WORK['work'], 'Thinking')}")
 
 
+def page_with_a_fragment() -> None:
+    import streamlit as st
+
+    from components.compute import wait
+    from tests.components.test_compute import WORK
+
+    @st.fragment
+    def part() -> None:
+        st.write(f"answer {wait(('test',), WORK['work'], 'Thinking', in_fragment=True)}")
+
+    part()
+
+
 def opened() -> AppTest:
     return AppTest.from_function(page, default_timeout=30)
 
@@ -110,6 +123,29 @@ def test_work_under_way_shows_progress_and_can_be_cancelled_and_begun_again(monk
     WORK["work"] = lambda: 42
     app.button(key="_again").click().run()
     assert [m.value for m in app.markdown] == ["answer 42"]
+
+
+def test_a_fragment_stops_at_its_progress_so_that_a_click_can_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
+    started, ended = Event(), Event()
+
+    def work() -> None:
+        try:
+            while True:
+                report(0.25, "Counting sheep")
+                started.set()
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(compute, "PATIENCE", 0)
+    WORK["work"] = work
+    app = AppTest.from_function(page_with_a_fragment, default_timeout=30).run()
+    assert started.wait(30)
+    assert [b.label for b in app.button] == ["Cancel"]
+    assert not app.markdown
+    app.button[0].click().run()
+    assert ended.wait(30)
+    with pytest.raises(Cancelled):
+        desk().submit(("test",), work).future.result(30)
 
 
 def test_progress_gives_way_to_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
