@@ -163,7 +163,7 @@ def counterfactuals(
     >>> subject = make_subject("four", table, Roles(target="y"), model=model)
     >>> found = counterfactuals(subject, {"x": 3.0}, Goal(0.0)).found[0]
     >>> found.changes, found.is_smallest
-    ({'x': 1.5}, True)
+    ({'x': 1}, True)
     """
     moves = Moves(subject, values, rules or {}, distance)
     search = ChangeSearch(moves, goal)

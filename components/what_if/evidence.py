@@ -22,8 +22,8 @@ def draw_evidence(bench: Bench, subject: Subject, result: WhatIfResult) -> None:
     """Draw the tabs; only the open one is drawn."""
     parts = {
         "Ways to flip it": _flips,
-        "Smallest change": draw_counterfactuals,
         "Nearest other outcome": _nearest,
+        "Smallest change": draw_counterfactuals,
         "Scenarios": _scenarios,
         "History": _history,
     }
