@@ -88,6 +88,17 @@ def apply_condition(page: Page, condition: str) -> None:
     page.get_by_role("button", name="Apply", exact=True).click()
 
 
+def unfold(page: Page, text: str) -> None:
+    """Open an expander, and wait until it is open: what is clicked while it grows has moved when the mouse comes up."""
+    page.get_by_text(text).click()
+    page.get_by_test_id("stExpander").filter(has_text=text).evaluate(
+        """async (element) => {
+            await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+            await Promise.all(element.getAnimations({ subtree: true }).map((animation) => animation.finished));
+        }"""
+    )
+
+
 def choose(page: Page, label: str, option: str) -> None:
     """Choose an option of a select box."""
     box = page.get_by_role("combobox", name=label, exact=True)

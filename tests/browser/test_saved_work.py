@@ -23,6 +23,7 @@ from tests.browser.steps import (
     save_cohort,
     settle,
     start_debugging,
+    unfold,
     upload,
     write_note,
 )
@@ -114,7 +115,7 @@ def test_a_note_leads_back_to_its_view_and_a_dismissal_can_be_taken_back(
         expect(page.get_by_text("1 dismissed")).to_be_visible(timeout=PATIENCE)
         page.reload()
         settle(page, "Overview")
-        page.get_by_text("1 dismissed").click()
+        unfold(page, "1 dismissed")
         page.get_by_role("button", name="Restore").click()
         expect(page.get_by_text("1 dismissed")).to_have_count(0, timeout=PATIENCE)
         assert dismiss.count() == before
