@@ -54,6 +54,7 @@ def visiting(browser: Browser, server: Server) -> Iterator[Page]:
 
 def open_own(page: Page, files: tuple[Path, Path]) -> None:
     page.goto("/")
+    settle(page, "Load")
     upload(page, "Model", files[0])
     upload(page, "Test table", files[1])
     start_debugging(page)
