@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-# As workers have it: idle threads of the estimator in process must not spin on the cores that a worker needs next. It is
-# read when the libraries are loaded, so this counts where the benchmark is named alone.
+# As workers have it: idle threads of the estimator in process must not spin on the cores that a worker needs next.
+# Read when the libraries are loaded, so this counts where the benchmark is named alone.
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 import pickle
