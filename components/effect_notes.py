@@ -11,10 +11,11 @@ import streamlit as st
 from components.page import Frame
 from components.text import literal, number, percent
 from debuggers.analyses.effects import EffectsResult
+from debuggers.curve_tables import REACH, THIN
 
 # Partial dependence and local effect that are this far apart, as a share of the larger one's spread, are said to.
 DISAGREE = 0.5
-SHADED = " Shaded: under 1 % of the rows lie within a twentieth of the drawn range of the value."
+SHADED = f" Shaded: under {100 * THIN:g} % of the rows lie within {100 * REACH:g} % of the drawn range from the value."
 
 
 def groups_sentence(result: EffectsResult, output: str) -> str:

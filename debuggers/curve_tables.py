@@ -12,8 +12,9 @@ from debuggers.grids import Grid
 from debuggers.subject import Subject
 
 Floats = npt.NDArray[np.float64]
-# A curve is extrapolated where fewer rows than this share are within reach, looked at in so many places.
-THIN, POSITIONS = 0.01, 201
+# A curve is extrapolated where fewer rows than this share are within reach, which is a share of the drawn range;
+# looked at in so many places.
+THIN, REACH, POSITIONS = 0.01, 0.05, 201
 
 
 def curve_table(subject: Subject, found: FeatureCurves) -> pd.DataFrame:
@@ -52,7 +53,7 @@ def binned(grid: Grid, column: pd.Series) -> npt.NDArray[np.int64]:
 
 
 def support_of(grid: Grid, column: pd.Series) -> Floats:
-    """Return the share of test rows within a twentieth of the range of each value; of each category its share."""
+    """Return the share of test rows within `REACH` of the range of each value; of each category its share."""
     if not grid.ordered:
         positions = grid.nearest(column)
         return np.bincount(positions + 1, minlength=len(grid.values) + 1)[1:] / max(len(column), 1)
@@ -61,9 +62,9 @@ def support_of(grid: Grid, column: pd.Series) -> Floats:
 
 
 def _within_reach(at: Floats, numbers: Floats, column: pd.Series) -> Floats:
-    """Return the share of rows whose value is within a twentieth of the grid's range of each position."""
+    """Return the share of rows whose value is within `REACH` of the grid's range of each position."""
     values = np.sort(column.dropna().to_numpy(dtype=np.float64))
-    reach = (numbers[-1] - numbers[0]) / 20 if len(numbers) else 0.0
+    reach = (numbers[-1] - numbers[0]) * REACH if len(numbers) else 0.0
     inside = np.searchsorted(values, at + reach, side="right") - np.searchsorted(values, at - reach)
     return np.asarray(inside / max(len(column), 1))
 

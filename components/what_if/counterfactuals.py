@@ -13,14 +13,14 @@ from components import state
 from components.charts.counterfactuals import changes_figure
 from components.compute import wait
 from components.page import palette, tidy_columns
-from components.text import literal, number, percent
+from components.text import literal, percent
 from components.what_if.bench import Bench, shown
 from debuggers.analyses.what_if import UNUSUAL, WhatIfResult
 from debuggers.counterfactuals import Counterfactual, Counterfactuals, counterfactuals, other_goals
 from debuggers.data.schema import Kind
 from debuggers.editing import own_values
 from debuggers.goals import Goal
-from debuggers.moves import DIRECTIONS, Move
+from debuggers.moves import DIRECTIONS, MAX_OPTIONS, Move
 from debuggers.row_choice import position_of
 from debuggers.subject import Subject
 from debuggers.task import Task
@@ -154,7 +154,7 @@ def _headline(found: Counterfactuals) -> str:
     first = found.found[0]
     many = len(first.changes)
     changes = "; ".join(f"{literal(f)} to {literal(shown(v))}" for f, v in first.changes.items())
-    proof = {True: "the smallest there is, proved"}.get(first.is_smallest, _proof(first))
+    proof = "the smallest there is, proved" if first.is_smallest else _proof(first)
     return f"{many} change{'s' * (many > 1)}: {changes} ({proof})."
 
 
@@ -280,6 +280,6 @@ def _fine_print(found: Counterfactuals) -> list[str]:
         ]
         out.append(f"Left as they are: {'; '.join(parts)}.")
     if found.coarse:
-        out.append(f"Of {literal(', '.join(found.coarse))} only {number(60)} values were tried.")
+        out.append(f"Of {literal(', '.join(found.coarse))} only {MAX_OPTIONS} values were tried.")
     out.append("Association, not cause: that the model would decide otherwise does not mean that the world would.")
     return out
