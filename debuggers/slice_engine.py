@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from debuggers.debugger import Finding
 from debuggers.errors import NotApplicable
 from debuggers.params import Choice, Flag, Params, Range
 from debuggers.slice_evidence import NO_NULLS, Nulls, evidence
@@ -17,6 +18,7 @@ from debuggers.slice_items import Columns
 from debuggers.slice_methods import METHODS, Hunt, hunt
 from debuggers.slice_search import RANKINGS, Settings
 from debuggers.slice_targets import MEASURES, Target, make_target
+from debuggers.slices import Slice
 from debuggers.statistics import SEED, Estimate, halves, mean, share
 from debuggers.subject import Subject
 from debuggers.task import Task
@@ -52,6 +54,58 @@ class SliceParams(Params):
     all_columns: Annotated[
         bool, Flag("Look along every column but the target and predictions, not only along the model's features")
     ] = False
+
+
+@dataclass(frozen=True, eq=False)
+class FoundSlices:
+    """What every page of slices answers; each adds what it shows beside it.
+
+    Parameters
+    ----------
+    slices : DataFrame
+        What `slice_evidence.evidence` returns, in the order in which slices were found.
+    places : tuple of Slice
+        The same slices.
+    overall : Estimate
+        Mean of the measure over all counted rows.
+    title : str
+        What that mean is called.
+    searched, held_out : int
+        Counted rows in each half.
+    looked_at : int
+        Slices that the method looked at in its first round.
+    left_out : tuple of str
+        What was not looked at, or not computed, in sentences.
+    obstacle : str
+        Why there are no slices, in one sentence; empty where there are some.
+    """
+
+    slices: pd.DataFrame
+    places: tuple[Slice, ...]
+    overall: Estimate
+    title: str
+    searched: int
+    held_out: int
+    looked_at: int
+    left_out: tuple[str, ...]
+    obstacle: str
+    findings: tuple[Finding, ...]
+
+    def table(self) -> pd.DataFrame:
+        """Return the slices."""
+        return self.slices
+
+    def details(self) -> dict[str, Any]:
+        """Return what the table does not hold, in plain types."""
+        return {
+            "measure": self.title,
+            "overall": {"value": self.overall.value, "interval": [self.overall.low, self.overall.high]},
+            "searched_rows": self.searched,
+            "held_out_rows": self.held_out,
+            "slices_looked_at": self.looked_at,
+            "left_out": list(self.left_out),
+            "obstacle": self.obstacle,
+        }
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,11 +16,9 @@ from debuggers.error_tree import ErrorTree
 from debuggers.execution import report
 from debuggers.params import Feature, Range
 from debuggers.regions import Places
-from debuggers.slice_engine import Examined, SliceParams, examine
+from debuggers.slice_engine import Examined, FoundSlices, SliceParams, examine
 from debuggers.slice_methods import TREE_DEPTH, grown
 from debuggers.slice_report import findings
-from debuggers.slices import Slice
-from debuggers.statistics import Estimate
 from debuggers.subject import Subject
 from debuggers.tree_table import node_table
 
@@ -48,18 +46,13 @@ class ErrorTerrainParams(SliceParams):
 
 
 @dataclass(frozen=True, eq=False)
-class ErrorTerrainResult:
-    """The terrain.
+class ErrorTerrainResult(FoundSlices):
+    """The slices, the same that the page of weak slices lists, and the terrain that they lie in.
 
     Parameters
     ----------
     nodes : DataFrame
         What `tree_table.node_table` returns.
-    slices : DataFrame
-        What `slice_evidence.evidence` returns of the slices that the method found, the same that the page of weak
-        slices lists.
-    places : tuple of Slice
-        The same slices.
     cells : DataFrame
         What `error_grid.cell_table` returns.
     axes : tuple of str
@@ -68,54 +61,21 @@ class ErrorTerrainResult:
         Bins of each of them, at most, besides missing values.
     leaf, cell : ndarray of int32, shape (n,)
         The node without children, and the cell, that each row lies in.
-    overall : Estimate
-        Mean of the measure over all counted rows.
-    title : str
-        What that mean is called.
-    searched, held_out : int
-        Counted rows in each half.
-    looked_at : int
-        Slices that the method looked at in its first round.
-    left_out : tuple of str
-        What was not looked at, in sentences.
-    obstacle : str
-        Why there are no slices, in one sentence; empty where there are some.
     """
 
     nodes: pd.DataFrame
-    slices: pd.DataFrame
-    places: tuple[Slice, ...]
     cells: pd.DataFrame
     axes: tuple[str, ...]
     bins: int
     leaf: Places
     cell: Places
-    overall: Estimate
-    title: str
-    searched: int
-    held_out: int
-    looked_at: int
-    left_out: tuple[str, ...]
-    obstacle: str
-    findings: tuple[Finding, ...]
-
-    def table(self) -> pd.DataFrame:
-        """Return the slices."""
-        return self.slices
 
     def details(self) -> dict[str, Any]:
         """Return what the table does not hold, in plain types."""
-        return {
-            "measure": self.title,
-            "overall": {"value": self.overall.value, "interval": [self.overall.low, self.overall.high]},
-            "searched_rows": self.searched,
-            "held_out_rows": self.held_out,
-            "slices_looked_at": self.looked_at,
+        return super().details() | {
             "axes": list(self.axes),
             "nodes": self.nodes.to_dict("records"),
             "cells": self.cells.to_dict("records"),
-            "left_out": list(self.left_out),
-            "obstacle": self.obstacle,
         }
 
     def shares(self, rows: Mask) -> tuple[Floats, Floats]:

@@ -8,17 +8,16 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 
-from debuggers.debugger import Finding, debugger
+from debuggers.debugger import debugger
 from debuggers.execution import report
 from debuggers.params import Flag, Range
 from debuggers.slice_comparison import changes, merged
-from debuggers.slice_engine import Examined, SliceParams, examine
+from debuggers.slice_engine import Examined, FoundSlices, SliceParams, examine
 from debuggers.slice_evidence import NO_NULLS, Nulls, overlaps
 from debuggers.slice_hints import Hint, as_table, hints
 from debuggers.slice_null import judged
 from debuggers.slice_report import findings, spread
-from debuggers.slices import Slice
-from debuggers.statistics import SEED, Estimate
+from debuggers.statistics import SEED
 from debuggers.subject import Subject
 
 
@@ -34,71 +33,34 @@ class WeakSlicesParams(SliceParams):
 
 
 @dataclass(frozen=True, eq=False)
-class WeakSlicesResult:
+class WeakSlicesResult(FoundSlices):
     """The slices and what they rest on.
 
     Parameters
     ----------
-    slices : DataFrame
-        What `slice_evidence.evidence` returns, in the order in which slices were found.
-    places : tuple of Slice
-        The same slices.
     spread : DataFrame
         How the measure is distributed on held-out rows: `slice` (position), `low`, `high`, `inside`, `rest` (shares of
         rows).
     overlap : DataFrame
         What `slice_evidence.overlaps` returns.
-    overall : Estimate
-        Mean of the measure over all counted rows.
-    title : str
-        What that mean is called.
-    searched, held_out : int
-        Counted rows in each half.
-    looked_at : int
-        Slices that the method looked at in its first round.
     null_limit : float
         Welch's t that the best slice of a search among permuted losses exceeds in 5 % of searches; NaN if not computed.
     hints : DataFrame
         What `slice_hints.as_table` returns, for the slice asked for.
     changes : DataFrame
         What `slice_comparison.changes` returns, where it was asked for and there is a benchmark model.
-    left_out : tuple of str
-        What was not looked at, or not computed, in sentences.
-    obstacle : str
-        Why there are no slices, in one sentence; empty where there are some.
     """
 
-    slices: pd.DataFrame
-    places: tuple[Slice, ...]
     spread: pd.DataFrame
     overlap: pd.DataFrame
-    overall: Estimate
-    title: str
-    searched: int
-    held_out: int
-    looked_at: int
     null_limit: float
     hints: pd.DataFrame
     changes: pd.DataFrame
-    left_out: tuple[str, ...]
-    obstacle: str
-    findings: tuple[Finding, ...]
-
-    def table(self) -> pd.DataFrame:
-        """Return the slices."""
-        return self.slices
 
     def details(self) -> dict[str, Any]:
         """Return what the table does not hold, in plain types."""
-        return {
-            "measure": self.title,
-            "overall": {"value": self.overall.value, "interval": [self.overall.low, self.overall.high]},
-            "searched_rows": self.searched,
-            "held_out_rows": self.held_out,
-            "slices_looked_at": self.looked_at,
+        return super().details() | {
             "null_limit": self.null_limit,
-            "left_out": list(self.left_out),
-            "obstacle": self.obstacle,
             "overlap": self.overlap.to_dict("records"),
             "spread": self.spread.to_dict("records"),
             "hints": self.hints.to_dict("records"),
