@@ -17,6 +17,7 @@ from debuggers.steps import Steps, outputs_along, steps_of
 from debuggers.subject import Subject
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
 # A decision that is closer than this is asked from the model itself, which may add up in another order or precision.
 DOUBT = 1e-5
 
@@ -47,8 +48,8 @@ class Line:
         """Return the outputs at some numbers, shape (n, n_outputs)."""
         return self.outputs[self.steps.steps_at(self.column, numbers)]
 
-    def towards(self, direction: str, value: float | None, low: float, high: float) -> Iterator[tuple[int, float]]:
-        """Yield the steps on one side of a value, the nearest first, each with its number that is nearest to the value.
+    def towards(self, direction: str, value: float | None, low: float, high: float) -> tuple[Ints, Floats]:
+        """Return the steps on one side of a value, the nearest first, each with its nearest number to the value.
 
         Parameters
         ----------
@@ -57,22 +58,25 @@ class Line:
             None, a missing value: the steps are walked upwards from the lowest number.
         low, high : float
             Ends of what is tried.
+
+        Returns
+        -------
+        steps : ndarray of shape (n,)
+        numbers : ndarray of shape (n,)
         """
-        if direction == "above":
-            start = int(self.steps.steps_at(self.column, low if value is None else value))
-            if value is None:
-                yield start, low
-            for k in range(start, len(self.above)):
-                if self.above[k] > high:
-                    return
-                if self.above[k] >= low:
-                    yield k + 1, float(self.above[k])
-        elif value is not None:
-            for k in range(int(self.steps.steps_at(self.column, value)) - 1, -1, -1):
-                if self.below[k] < low:
-                    return
-                if self.below[k] <= high:
-                    yield k, float(self.below[k])
+        if direction == "below":
+            stop = 0 if value is None else int(self.steps.steps_at(self.column, value))
+            behind = np.arange(stop)[::-1]
+            numbers = self.below[behind]
+            kept = (numbers >= low) & (numbers <= high)
+            return behind[kept], numbers[kept]
+        start = int(self.steps.steps_at(self.column, low if value is None else value))
+        ahead = np.arange(start, len(self.above))
+        numbers = self.above[ahead]
+        kept = (numbers >= low) & (numbers <= high)
+        if value is not None:
+            return ahead[kept] + 1, numbers[kept]
+        return np.concatenate([[start], ahead[kept] + 1]), np.concatenate([[low], numbers[kept]])
 
 
 def lines_of(subject: Subject, values: Mapping[str, Any]) -> dict[str, Line]:
@@ -144,9 +148,8 @@ def _candidates(subject: Subject, line: Line, direction: str, value: float | Non
     scores = line.outputs if line.outputs.shape[1] > 1 else line.outputs[:, 0]
     other = _decide(subject, line.outputs) != now
     other |= metrics.margin(subject.task, scores, subject.threshold) < DOUBT
-    for step, number in line.towards(direction, value, column.minimum, column.maximum):
-        if other[step]:
-            yield number
+    at, numbers = line.towards(direction, value, column.minimum, column.maximum)
+    yield from numbers[other[at]].tolist()
 
 
 def _decide(subject: Subject, outputs: Floats) -> Floats:

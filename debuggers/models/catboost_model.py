@@ -13,10 +13,8 @@ import pyarrow as pa
 from debuggers.models import columns, outputs
 from debuggers.models.adapter import Description, Refused, without
 from debuggers.models.outputs import Floats
+from debuggers.models.threads import FEW_ROWS
 from debuggers.task import Task
-
-# Below this many rows a team of threads, and a data frame, cost more than they give.
-FEW_ROWS = 256
 
 _BINARY = ("Logloss", "CrossEntropy", "Focal")
 _MULTICLASS = ("MultiClass", "MultiClassOneVsAll")

@@ -12,6 +12,7 @@ import pandas as pd
 from debuggers.labels import label_text
 from debuggers.models.composition import ComposedTrees, compose
 from debuggers.models.model import Floats, Signature
+from debuggers.models.threads import joblib_of
 from debuggers.task import Task
 
 
@@ -50,11 +51,12 @@ class EstimatorModel:
 
     def predict(self, X: pd.DataFrame, *, raw: bool = False) -> Floats:
         """Predict rows as `Model.predict` says."""
-        if self.signature.task is Task.REGRESSION:
-            return np.asarray(self._estimator.predict(X), dtype=np.float64)
-        has_margin = raw and hasattr(self._estimator, "decision_function")
-        function = self._estimator.decision_function if has_margin else self._estimator.predict_proba
-        return np.asarray(function(X), dtype=np.float64)
+        with joblib_of(len(X)):
+            if self.signature.task is Task.REGRESSION:
+                return np.asarray(self._estimator.predict(X), dtype=np.float64)
+            has_margin = raw and hasattr(self._estimator, "decision_function")
+            function = self._estimator.decision_function if has_margin else self._estimator.predict_proba
+            return np.asarray(function(X), dtype=np.float64)
 
     def composed_trees(self) -> ComposedTrees:
         """Return the estimator's trees and how rows reach them.

@@ -16,10 +16,8 @@ import pyarrow as pa
 from debuggers.models import columns, outputs
 from debuggers.models.adapter import ColumnError, Description, without
 from debuggers.models.outputs import Floats
+from debuggers.models.threads import FEW_ROWS
 from debuggers.task import Task
-
-# Below this many rows a team of threads costs more than it gives.
-FEW_ROWS = 256
 
 
 def load(data: bytes, task: Task | None) -> XGBoostModel:

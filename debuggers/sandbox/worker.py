@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from debuggers.models import adapter as adapters
+from debuggers.models import threads
 from debuggers.sandbox import arrays, memory, protocol
 
 MAX_REASON = 200
@@ -82,7 +83,8 @@ def _predict(model: adapters.Adapter, options: protocol.Header, payload: protoco
     import pyarrow as pa
 
     batch = pa.ipc.open_stream(pa.py_buffer(payload)).read_next_batch()
-    return {"values": np.asarray(model.predict(batch, raw=options["raw"]), dtype="<f8")}
+    with threads.joblib_of(batch.num_rows):
+        return {"values": np.asarray(model.predict(batch, raw=options["raw"]), dtype="<f8")}
 
 
 def _structure(model: adapters.Adapter, options: protocol.Header, _: protocol.Bytes) -> Mapping[str, arrays.Array]:
