@@ -83,7 +83,7 @@ def _range(declared: Declared, spec: Range, common: dict[str, Any]) -> float | i
     kind = int if whole else float
     if high - low <= 200 * step:
         # Two digits, as sliders show them, would round a finer step.
-        fine = None if whole or step >= 0.01 else "%.3f"
+        fine = "percent" if spec.share else None if whole or step >= 0.01 else "%.3f"
         value: float = st.slider(
             _label(declared), low, high, declared.default, kind(step), format=fine, width=200, **common
         )

@@ -15,13 +15,14 @@ from debuggers.errors import BadParameter
 
 @dataclass(frozen=True)
 class Range:
-    """A number between two bounds, ends included."""
+    """A number between two bounds, ends included; a share is shown in percent."""
 
     low: float
     high: float
     help: str = ""
     step: float | None = None
     label: str = ""
+    share: bool = False
 
     @property
     def expected(self) -> str:

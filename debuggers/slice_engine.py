@@ -44,7 +44,7 @@ class SliceParams(Params):
     alpha: Annotated[float, Range(0, 1, "SliceLine's weight of the mean against the size", 0.01)] = 0.95
     max_literals: Annotated[int, Range(1, 3, "Conditions of a slice", label="Conditions")] = 3
     min_share: Annotated[
-        float, Range(0.001, 0.2, "Smallest share of rows in a slice", step=0.001, label="Smallest slice")
+        float, Range(0.001, 0.2, "Smallest share of rows in a slice", step=0.001, label="Smallest slice", share=True)
     ] = 0.005
     count: Annotated[int, Range(1, 30, "Slices to report at most", label="Slices")] = 10
     seconds: Annotated[float, Range(1, 600, "Time for the search, and again for its nulls, on two cores", step=1)] = (

@@ -77,8 +77,9 @@ with tree_view:
         st.caption(
             f"Grown on {result.searched:,} rows drawn at random; colours and means are of the other "
             f"{result.held_out:,}. Width: share of rows. Dark fill: share of the whole "
-            f"{title.removeprefix('mean ')}. Hatched: fewer than {MIN_ROWS} held-out rows. A click makes a region's "
-            "rows the cohort, another click all rows; a blue line shows how much of a region is part of it."
+            f"{title.removeprefix('mean ')}. Hatched: fewer than {MIN_ROWS} held-out rows, with their number. ✓: a "
+            "confirmed slice. A click makes a region's rows the cohort, another click all rows; a blue line shows how "
+            "much of a region is part of it."
         )
         for point in picked.get("points", [])[:1]:
             if "customdata" in point:
@@ -131,7 +132,10 @@ with grid_place:
             select=("points",),
             main=False,
         )
-        st.caption(counts + f"Hatched: fewer than {MIN_ROWS} rows of it. A click on a cell makes its rows the cohort.")
+        st.caption(
+            f"{counts}Hatched: fewer than {MIN_ROWS} rows of it, with their number. A click on a cell makes its rows "
+            "the cohort."
+        )
         for point in cell.get("points", [])[:1]:
             if "customdata" in point:
                 choose(result.cells, point["customdata"])

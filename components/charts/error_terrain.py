@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.theme import Palette, figure, scale
+from components.charts.theme import KEY_HEIGHT, Palette, colour_key, figure, inks, scale
 from components.text import interval, number, percent, plotly_text
 
 # Pixels that the labels of the tree are wrapped for; where the screen is narrower those that do not fit are left out.
 LABEL_WIDTH, LETTER = 900, 6.6
 # Height of the line that says which share of a region is part of the cohort, as a share of the region's own.
 COHORT_LINE = 0.09
+CONFIRMED = " ✓"
 
 
 # Which share of each region is part of the cohort; None without one.
@@ -101,14 +102,18 @@ def tree_figure(nodes: pd.DataFrame, shared: Look, inside: Inside = None) -> go.
 
 def _node_label(row: Any, height: int) -> str:
     letters = int(row.share * LABEL_WIDTH / LETTER)
-    value = f"<b>{number(row.held_out_loss)}</b>" if row.enough else f"{row.rows:,} rows"
+    value = f"<b>{number(row.held_out_loss)}</b>" if row.enough else _few(row)
     if letters < 10:
         return value
     words = "all rows" if row.parent < 0 else row.condition
     options: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False, "placeholder": " …"}
-    lines = wrap(words, letters, max_lines=max(1, height // 20 - 1), **options)
-    listed = f" · slice {row.listed + 1}, {row.verdict}" if row.listed >= 0 and letters > 24 else ""
-    return "<br>".join([*(plotly_text(line, 200) for line in lines), value + listed])
+    listed = [f"slice {row.listed + 1}{CONFIRMED if row.verdict == 'confirmed' else ''}"] if row.listed >= 0 else []
+    lines = wrap(words, letters, max_lines=max(1, height // 20 - 1 - len(listed)), **options)
+    return "<br>".join([*(plotly_text(line, 200) for line in lines), value, *listed])
+
+
+def _few(region: Any) -> str:
+    return f"{region.held_out_rows:,} row{'s' * (region.held_out_rows != 1)}"
 
 
 def _hover(region: Any, title: str) -> str:
@@ -164,7 +169,7 @@ def grid_figure(cells: pd.DataFrame, axes: tuple[str, ...], shared: Look, inside
             "value": cells["held_out_loss"],
             "enough": cells["enough"],
             "sql": cells["sql"],
-            "text": [number(c.held_out_loss, 2) if c.enough else f"{c.rows:,} rows" for c in _rows(cells)],
+            "text": [number(c.held_out_loss, 2) if c.enough else _few(c) for c in _rows(cells)],
             "hover": [_hover(cell, shared.title) for cell in _rows(cells)],
             "inside": 0.0 if inside is None else inside,
         }
@@ -197,9 +202,8 @@ def _boxes(plot: go.Figure, boxes: pd.DataFrame, shared: Look) -> None:
             x=part["x"], width=part["width"], base=part["base"], y=part["height"], offset=0, customdata=part["id"],
             text=part["text"], hovertext=part["hover"], hoverinfo="text", textposition="inside", textangle=0,
             insidetextanchor="middle", marker=_fill(part["value"], shared) if enough else _hatch(shared.palette),
-            selected={"marker": {"opacity": 1}},
-            unselected={"marker": {"opacity": 1}, "textfont": {"color": shared.palette.text}},
-            **({} if enough else {"textfont": {"color": shared.palette.text}}),
+            selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
+            insidetextfont={"color": _inks(part["value"], shared) if enough else shared.palette.text},
         )  # fmt: skip
     part = boxes[boxes["inside"] > 0]
     plot.add_bar(
@@ -213,7 +217,9 @@ def _boxes(plot: go.Figure, boxes: pd.DataFrame, shared: Look) -> None:
         )  # fmt: skip
     plot.update_xaxes(zeroline=False)
     plot.update_yaxes(zeroline=False)
-    plot.update_layout(barmode="overlay", bargap=0, uniformtext={"minsize": 10, "mode": "hide"}, margin={"t": 50})
+    plot.update_layout(
+        barmode="overlay", bargap=0, uniformtext={"minsize": 10, "mode": "hide"}, margin={"t": KEY_HEIGHT}
+    )
 
 
 def _fill(values: pd.Series, shared: Look) -> dict[str, Any]:
@@ -221,14 +227,12 @@ def _fill(values: pd.Series, shared: Look) -> dict[str, Any]:
     return {"color": values, "colorbar": _bar(shared), "showscale": True, "line": line, **shared.colours}
 
 
+def _inks(values: pd.Series, shared: Look) -> list[str]:
+    return inks(values / shared.top, shared.palette.sequential)
+
+
 def _bar(shared: Look) -> dict[str, Any]:
-    """Return the key of the colours, above the chart on its left."""
-    return {
-        "orientation": "h", "thickness": 10, "len": 260, "lenmode": "pixels", "x": 0, "xanchor": "left", "y": 1,
-        "yanchor": "bottom", "ypad": 4, "outlinewidth": 0, "nticks": 5,
-        "title": {"text": plotly_text(shared.title), "side": "top", "font": {"size": 12}},
-        "tickfont": {"color": shared.palette.muted, "size": 11},
-    }  # fmt: skip
+    return colour_key(shared.palette, plotly_text(shared.title), width=260)
 
 
 def _hatch(palette: Palette) -> dict[str, Any]:
@@ -281,8 +285,8 @@ def surface_figure(cells: pd.DataFrame, axes: tuple[str, ...], shared: Look, ins
             for letter, name, place in zip("xyz", names, places, strict=True)
         }
         | {"camera": {"eye": {"x": -1.35, "y": -1.45, "z": 0.8}}, "aspectratio": {"x": 1.2, "y": 1.2, "z": 0.65}},
-        dragmode="orbit",
-    )
+        dragmode="orbit", margin={"t": KEY_HEIGHT},
+    )  # fmt: skip
     return plot
 
 

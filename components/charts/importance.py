@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from components.charts.theme import Palette, figure, scale
+from components.charts.theme import KEY_HEIGHT, Palette, colour_key, figure, scale
 from components.text import number, plotly_text
 
 MOST_BARS = 15
@@ -155,17 +155,12 @@ def swarm_figure(points: pd.DataFrame, palette: Palette, *, title: str) -> go.Fi
     plot.update_yaxes(tickvals=list(range(len(names))), ticktext=names, showgrid=False, zeroline=False,
                       range=[-0.6, len(names) - 0.4])  # fmt: skip
     plot.update_xaxes(zeroline=True, showgrid=True)
-    plot.update_layout(margin={"t": 44})
+    plot.update_layout(margin={"t": KEY_HEIGHT})
     return plot
 
 
 def _value_key(palette: Palette, title: str = "value of the feature") -> dict[str, Any]:
-    return {
-        "orientation": "h", "thickness": 8, "len": 180, "lenmode": "pixels", "x": 0, "xanchor": "left", "y": 1,
-        "yanchor": "bottom", "ypad": 2, "outlinewidth": 0, "tickvals": [0, 1], "ticktext": ["low", "high"],
-        "title": {"text": plotly_text(title, 40), "side": "top", "font": {"size": 12}},
-        "tickfont": {"color": palette.muted, "size": 11},
-    }  # fmt: skip
+    return colour_key(palette, plotly_text(title, 40), tickvals=[0, 1], ticktext=["low", "high"])
 
 
 def _spread(values: npt.NDArray[np.float64], reach: float) -> npt.NDArray[np.float64]:
@@ -225,7 +220,7 @@ def dependence_figure(
         level = float(lost["contribution"].mean())
         plot.add_hline(y=level, line={"color": palette.good, "width": 1.5, "dash": "dot"},
                        annotation_text=f"missing: {number(level)} ({len(lost):,} rows)")  # fmt: skip
-    plot.update_layout(margin={"t": 50}, dragmode=False)
+    plot.update_layout(margin={"t": KEY_HEIGHT}, dragmode=False)
     plot.update_xaxes(type=None if ordered else "category", zeroline=False)
     return plot
 

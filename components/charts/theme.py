@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
+from plotly.colors import convert_colors_to_same_type, sample_colorscale, unlabel_rgb
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,35 @@ def scale(colours: tuple[str, ...]) -> list[list[Any]]:
     return [[i / (len(colours) - 1), colour] for i, colour in enumerate(colours)]
 
 
+def inks(shares: Iterable[float], colours: tuple[str, ...]) -> list[str]:
+    """Return the colour of text, dark or white, that is read best on each colour of a scale.
+
+    Parameters
+    ----------
+    shares : iterable of float
+        Positions on the scale; beyond its ends, the end.
+    colours : tuple of str
+        Of the scale.
+
+    Examples
+    --------
+    >>> inks([0, 1], ("#FFFFFF", "#000000"))
+    ['#1F2430', '#FFFFFF']
+    """
+    at = np.clip(np.nan_to_num(np.fromiter(shares, dtype=np.float64)), 0, 1)
+    fills = sample_colorscale(scale(tuple(convert_colors_to_same_type(colours)[0])), at)
+    dark, white = _luminance(LIGHT.text), _luminance("#FFFFFF")
+    lights = [_luminance(fill) for fill in fills]
+    return [LIGHT.text if (y + 0.05) / (dark + 0.05) >= (white + 0.05) / (y + 0.05) else "#FFFFFF" for y in lights]
+
+
+def _luminance(colour: str) -> float:
+    """Return the relative luminance of the Web Content Accessibility Guidelines 2.2."""
+    channels = np.array(unlabel_rgb(convert_colors_to_same_type([colour])[0][0])) / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
 def figure(palette: Palette, *, height: int = HEIGHT, x: str = "", y: str = "", legend: bool = True) -> go.Figure:
     """Return an empty plotly figure in the house's look.
 
@@ -93,7 +125,7 @@ def figure(palette: Palette, *, height: int = HEIGHT, x: str = "", y: str = "", 
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": FONT, "color": palette.text, "size": 13},
         "margin": {"l": 8, "r": 8, "t": 28, "b": 8},
-        "xaxis": axis | {"title": title | {"text": x}, "showgrid": False},
+        "xaxis": axis | {"title": title | {"text": x, "standoff": 10}, "showgrid": False},
         "yaxis": axis | {"title": title | {"text": y}},
         "showlegend": legend,
         "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font": {"size": 12}},
@@ -104,6 +136,32 @@ def figure(palette: Palette, *, height: int = HEIGHT, x: str = "", y: str = "", 
         "uirevision": "keep",
     }
     return go.Figure(layout=layout)
+
+
+# Space above a chart for the key of its colours.
+KEY_HEIGHT = 64
+
+
+def colour_key(palette: Palette, title: str, *, width: int = 200, **settings: Any) -> dict[str, Any]:
+    """Return the key of a colour scale: above the chart on its left, within a top margin of `KEY_HEIGHT`.
+
+    Parameters
+    ----------
+    palette : Palette
+    title : str
+        Already safe for plotly.
+    width : int
+        Pixels.
+    settings
+        Of plotly's colorbar.
+    """
+    return {
+        "orientation": "h", "thickness": 8, "len": width, "lenmode": "pixels", "x": 0, "xanchor": "left",
+        # Against the container, for a key that pushes the chart down leaves the title of the x axis where it was.
+        "y": 1, "yanchor": "top", "yref": "container", "ypad": 2, "outlinewidth": 0, "nticks": 5,
+        "title": {"text": title, "side": "top", "font": {"size": 12}},
+        "tickfont": {"color": palette.muted, "size": 11},
+    } | settings  # fmt: skip
 
 
 def altair_config(chart: Any, palette: Palette) -> Any:

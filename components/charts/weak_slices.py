@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.theme import Palette, figure, scale
+from components.charts.theme import Palette, figure, inks, scale
 from components.text import interval, number, percent, plotly_text
 
 SYMBOLS = {"confirmed": "circle", "not confirmed": "circle-open", "too few rows": "diamond-open"}
@@ -86,7 +86,8 @@ def map_figure(slices: pd.DataFrame, palette: Palette, *, title: str, active: st
                 "width": 0,
             },
         )  # fmt: skip
-    plot.update_xaxes(type="log", tickformat=".1~%", dtick="D2")
+    low, high = slices["share"].min() / 1.6, min(1.15, slices["share"].max() * 1.6)
+    plot.update_xaxes(type="log", tickformat=".1~%", dtick="D2", range=[np.log10(low), np.log10(high)])
     return plot
 
 
@@ -107,12 +108,12 @@ def overlap_figure(overlap: pd.DataFrame, palette: Palette) -> go.Figure:
     overlap : DataFrame
         `WeakSlicesResult.overlap`. A point's `customdata` is a row's position in it.
     """
-    count = int(overlap["first"].max()) + 1
+    count, colours = int(overlap["first"].max()) + 1, (palette.faint, palette.cohort)
     plot = figure(palette, height=130 + 34 * count, x="... that also lie in slice", y="Rows of slice", legend=False)
     names = [str(i + 1) for i in range(count)]
     wide = overlap.pivot_table(index="first", columns="second", values="share", dropna=False).to_numpy(dtype=float)
     plot.add_heatmap(
-        x=names, y=names, z=wide, zmin=0, zmax=1, colorscale=scale((palette.faint, palette.cohort)), showscale=False,
+        x=names, y=names, z=wide, zmin=0, zmax=1, colorscale=scale(colours), showscale=False,
         xgap=2, ygap=2, hoverinfo="skip",
     )  # fmt: skip
     texts = [
@@ -123,7 +124,7 @@ def overlap_figure(overlap: pd.DataFrame, palette: Palette) -> go.Figure:
         x=[names[i] for i in overlap["second"]], y=[names[i] for i in overlap["first"]], mode="markers+text",
         marker={"opacity": 0, "size": 28, "symbol": "square"}, customdata=list(range(len(overlap))),
         text=[f"{share:.0%}" for share in overlap["share"]], hovertext=texts, hoverinfo="text",
-        textfont={"size": 11, "color": [palette.background if s > 0.6 else palette.text for s in overlap["share"]]},
+        textfont={"size": 11, "color": inks(overlap["share"], colours)},
     )  # fmt: skip
     plot.update_xaxes(type="category", showgrid=False, side="top")
     plot.update_yaxes(type="category", showgrid=False, autorange="reversed")
