@@ -72,7 +72,7 @@ def _whole(subject: Subject) -> str:
     rows = f"{len(subject.test):,} rows"
     if not subject.has_labels:
         return rows
-    loss = Moments.of(subject.loss).estimate()
+    loss = Moments.of(subject.loss).estimate().at_least(0)
     return f"{rows} · mean loss {number(loss.value)} ({interval(loss.low, loss.high)})"
 
 

@@ -151,7 +151,7 @@ def scorecard(task: Task, y: Codes, scores: Floats, threshold: float) -> tuple[S
     """
     if task is Task.REGRESSION:
         return _regression_scores(y, scores)
-    losses = Score("log_loss", "Log loss", mean(loss(task, y, scores)), "low", "t")
+    losses = Score("log_loss", "Log loss", mean(loss(task, y, scores)).at_least(0), "low", "t")
     wrong = error(task, y, scores, threshold)
     accuracy = Score("accuracy", "Accuracy", share(float((wrong == 0).sum()), len(y)), "high", "Wilson")
     if task is Task.BINARY:
@@ -160,7 +160,7 @@ def scorecard(task: Task, y: Codes, scores: Floats, threshold: float) -> tuple[S
     brier = np.square(scores).sum(axis=1) - 2 * own_probability(task, y, scores) + 1
     recalls = [share(float(((wrong == 0) & (y == c)).sum()), int((y == c).sum())) for c in np.unique(y)]
     balanced = Score("balanced_accuracy", "Balanced accuracy", _mean_of(recalls), "high", "normal, by class")
-    return (losses, accuracy, balanced, Score("brier", "Brier score", mean(brier), "low", "t"))
+    return (losses, accuracy, balanced, Score("brier", "Brier score", mean(brier).at_least(0), "low", "t"))
 
 
 def _mean_of(parts: list[Estimate]) -> Estimate:
@@ -259,7 +259,7 @@ def _regression_scores(y: Floats, prediction: Floats) -> tuple[Score, ...]:
     root = Estimate(value, low, high, mse.n)
     return (
         Score("r2", "R²", r_squared(y, squared), "high", "delta method"),
-        Score("mae", "MAE", mean(np.abs(y - prediction)), "low", "t"),
+        Score("mae", "MAE", mean(np.abs(y - prediction)).at_least(0), "low", "t"),
         Score("rmse", "RMSE", root, "low", "t, of the squared error"),
         Score("bias", "Mean residual", mean(y - prediction), "neither", "t"),
     )

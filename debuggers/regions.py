@@ -121,6 +121,7 @@ def _numbers(sums: Sums, whole: Sums, *, is_share: bool) -> dict[str, npt.NDArra
     total = float(whole.search[:, 1].sum() + everything[1])
     own, outside = means(held[:, 0], held[:, 1]), means(rest[:, 0], rest[:, 1])
     low, high = wilson(held[:, 1], held[:, 0]) if is_share else mean_intervals(*held.T)
+    low = np.maximum(low, 0)  # no measure is negative
     gap_low, gap_high = difference_intervals(held, rest)
     return {
         "rows": sums.rows.astype(np.int64),

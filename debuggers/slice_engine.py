@@ -19,7 +19,7 @@ from debuggers.slice_methods import METHODS, Hunt, hunt
 from debuggers.slice_search import RANKINGS, Settings
 from debuggers.slice_targets import MEASURES, Target, make_target
 from debuggers.slices import Slice
-from debuggers.statistics import SEED, Estimate, halves, mean, share
+from debuggers.statistics import SEED, Estimate, halves
 from debuggers.subject import Subject
 from debuggers.task import Task
 
@@ -148,8 +148,7 @@ class Examined:
     @property
     def overall(self) -> Estimate:
         """Mean of the measure over all counted rows."""
-        values = self.target.values[self.target.counted]
-        return share(float(values.sum()), len(values)) if self.target.is_share else mean(values)
+        return self.target.estimate(self.target.values[self.target.counted])
 
     def evidence(self, nulls: Nulls = NO_NULLS) -> pd.DataFrame:
         """Return what `slice_evidence.evidence` says of the slices found."""

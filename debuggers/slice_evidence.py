@@ -23,8 +23,6 @@ from debuggers.statistics import (
     Moments,
     difference,
     holm,
-    mean,
-    share,
     t_greater,
     welch_greater,
     welch_t,
@@ -174,7 +172,7 @@ def greater(own: Moments, rest: Moments) -> float:
 
 def _estimate(name: str, values: Floats, target: Target) -> dict[str, float]:
     """Return rows and mean with its interval: Wilson's for a share, else Student's."""
-    e = share(float(values.sum()), len(values)) if target.is_share else mean(values)
+    e = target.estimate(values)
     return {f"{name}_rows": e.n, f"{name}_loss": e.value, f"{name}_low": e.low, f"{name}_high": e.high}
 
 
@@ -328,7 +326,6 @@ class OwnTest:
 def one_test(target: Target, inside: Mask) -> OwnTest:
     """Test one slice on all rows: it was not searched for, so nothing has to be held out or corrected."""
     own, rest = target.values[inside & target.counted], target.values[~inside & target.counted]
-    estimates = [share(float(v.sum()), len(v)) if target.is_share else mean(v) for v in (own, rest)]
     a, b = Moments.of(own), Moments.of(rest)
     enough = min(a.n, b.n) >= MIN_ROWS
-    return OwnTest(estimates[0], estimates[1], difference(a, b), greater(a, b) if enough else np.nan)
+    return OwnTest(target.estimate(own), target.estimate(rest), difference(a, b), greater(a, b) if enough else np.nan)

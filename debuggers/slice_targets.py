@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from debuggers import metrics
 from debuggers.errors import NotApplicable
+from debuggers.statistics import Estimate, mean, share
 from debuggers.subject import Subject
 from debuggers.task import Task
 
@@ -44,10 +46,14 @@ class Target:
     said: Floats | None = None
     draw: Callable[[np.random.Generator], Floats] | None = None
 
-    @property
+    @cached_property
     def is_share(self) -> bool:
         """Whether every value is 0 or 1, so that a mean is a share."""
         return bool(((self.values == 0) | (self.values == 1)).all())
+
+    def estimate(self, values: Floats) -> Estimate:
+        """Estimate the mean of some of the values: with Wilson's interval for a share, else Student's."""
+        return share(float(values.sum()), len(values)) if self.is_share else mean(values).at_least(0)
 
 
 def make_target(subject: Subject, measure: str) -> Target:

@@ -39,6 +39,16 @@ class Estimate:
         """Whether there were rows to estimate it from."""
         return bool(np.isfinite(self.value))
 
+    def at_least(self, bound: float) -> Estimate:
+        """Return the estimate of what is known to be no less than a bound: its interval ends there.
+
+        Examples
+        --------
+        >>> mean(np.array([0.0, 0.0, 9.0])).at_least(0.0).low
+        0.0
+        """
+        return Estimate(self.value, max(self.low, bound) if np.isfinite(self.low) else self.low, self.high, self.n)
+
 
 def share(hits: float, n: int) -> Estimate:
     """Estimate a share with Wilson's score interval.

@@ -91,3 +91,11 @@ def test_deviance_residuals_square_to_twice_the_loss_and_carry_the_sign_of_the_m
     found = metrics.deviance_residual(Task.BINARY, Y, P)
     np.testing.assert_allclose(found**2, 2 * metrics.loss(Task.BINARY, Y, P))
     assert ((found > 0) == (Y == 1)).all()
+
+
+def test_an_interval_of_a_loss_ends_at_zero() -> None:
+    y = np.array([0.0, 0.0, 0.0, 0.0, 50.0])
+    scores = {s.key: s.estimate for s in metrics.scorecard(Task.REGRESSION, y, np.zeros(5), 0.5)}
+    assert scores["mae"].low == 0
+    assert scores["mae"].high > scores["mae"].value == 10
+    assert scores["bias"].low < 0

@@ -168,7 +168,7 @@ def cohort_table(subject: Subject, mask: npt.NDArray[np.bool_] | None) -> pd.Dat
 
 def summary(subject: Subject, inside: npt.NDArray[np.bool_]) -> dict[str, float]:
     """Return the figures of the rows where `inside` holds."""
-    loss = Moments.of(subject.loss[inside]).estimate()
+    loss = Moments.of(subject.loss[inside]).estimate().at_least(0)
     row: dict[str, float] = {
         "rows": int(inside.sum()),
         "loss": loss.value,
