@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from components.charts.theme import FONT, KEY_HEIGHT, Palette, colour_key, figure, scale
+from components.charts.theme import FONT, Palette, colour_key, figure, scale
 from components.text import number, plotly_text, value_text
 
 MISSING = "missing"
@@ -254,8 +254,7 @@ def surface_figure(surface: pd.DataFrame, palette: Palette, *, title: str, solid
         index="y", columns="x", values="pdp", sort=False, aggfunc="first"
     )
     plot = figure(palette, height=520, x=x, y=y, legend=False)
-    plot.update_layout(margin={"t": KEY_HEIGHT})
-    colours = {"colorscale": scale(palette.sequential), "colorbar": colour_key(palette, plotly_text(title, 30))}
+    colours = {"colorscale": scale(palette.sequential), "colorbar": colour_key(plot, plotly_text(title, 30))}
     if solid:
         plot.add_surface(x=wide.columns.to_list(), y=wide.index.to_list(), z=wide.to_numpy(), **colours)
         axis = {"gridcolor": palette.line, "backgroundcolor": "rgba(0,0,0,0)", "color": palette.muted}

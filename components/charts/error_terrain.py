@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from components.charts.theme import KEY_HEIGHT, Palette, colour_key, figure, inks, scale
+from components.charts.theme import Palette, colour_key, figure, inks, scale
 from components.text import interval, number, percent, plotly_text
 
 # Pixels that the labels of the tree are wrapped for; where the screen is narrower those that do not fit are left out.
@@ -201,7 +201,7 @@ def _boxes(plot: go.Figure, boxes: pd.DataFrame, shared: Look) -> None:
         plot.add_bar(
             x=part["x"], width=part["width"], base=part["base"], y=part["height"], offset=0, customdata=part["id"],
             text=part["text"], hovertext=part["hover"], hoverinfo="text", textposition="inside", textangle=0,
-            insidetextanchor="middle", marker=_fill(part["value"], shared) if enough else _hatch(shared.palette),
+            insidetextanchor="middle", marker=_fill(plot, part["value"], shared) if enough else _hatch(shared.palette),
             selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
             insidetextfont={"color": _inks(part["value"], shared) if enough else shared.palette.text},
         )  # fmt: skip
@@ -217,22 +217,20 @@ def _boxes(plot: go.Figure, boxes: pd.DataFrame, shared: Look) -> None:
         )  # fmt: skip
     plot.update_xaxes(zeroline=False)
     plot.update_yaxes(zeroline=False)
-    plot.update_layout(
-        barmode="overlay", bargap=0, uniformtext={"minsize": 10, "mode": "hide"}, margin={"t": KEY_HEIGHT}
-    )
+    plot.update_layout(barmode="overlay", bargap=0, uniformtext={"minsize": 10, "mode": "hide"})
 
 
-def _fill(values: pd.Series, shared: Look) -> dict[str, Any]:
+def _fill(plot: go.Figure, values: pd.Series, shared: Look) -> dict[str, Any]:
     line = {"color": shared.palette.background, "width": 1.5}
-    return {"color": values, "colorbar": _bar(shared), "showscale": True, "line": line, **shared.colours}
+    return {"color": values, "colorbar": _bar(plot, shared), "showscale": True, "line": line, **shared.colours}
 
 
 def _inks(values: pd.Series, shared: Look) -> list[str]:
     return inks(values / shared.top, shared.palette.sequential)
 
 
-def _bar(shared: Look) -> dict[str, Any]:
-    return colour_key(shared.palette, plotly_text(shared.title), width=260)
+def _bar(plot: go.Figure, shared: Look) -> dict[str, Any]:
+    return colour_key(plot, plotly_text(shared.title), width=260)
 
 
 def _hatch(palette: Palette) -> dict[str, Any]:
@@ -266,7 +264,7 @@ def surface_figure(cells: pd.DataFrame, axes: tuple[str, ...], shared: Look, ins
     plot = figure(shared.palette, height=560, legend=False)
     plot.add_surface(
         x=wide.columns.to_list(), y=wide.index.to_list(), z=wide.to_numpy(), hovertext=texts.to_numpy(),
-        hoverinfo="text", connectgaps=False, colorbar=_bar(shared),
+        hoverinfo="text", connectgaps=False, colorbar=_bar(plot, shared),
         lighting={"ambient": 0.85, "diffuse": 0.35, "specular": 0.02},
         contours={"x": _lines_along(shared), "y": _lines_along(shared)}, **shared.colours,
     )  # fmt: skip
@@ -285,8 +283,8 @@ def surface_figure(cells: pd.DataFrame, axes: tuple[str, ...], shared: Look, ins
             for letter, name, place in zip("xyz", names, places, strict=True)
         }
         | {"camera": {"eye": {"x": -1.35, "y": -1.45, "z": 0.8}}, "aspectratio": {"x": 1.2, "y": 1.2, "z": 0.65}},
-        dragmode="orbit", margin={"t": KEY_HEIGHT},
-    )  # fmt: skip
+        dragmode="orbit",
+    )
     return plot
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from components.charts.theme import KEY_HEIGHT, Palette, colour_key, figure, scale
+from components.charts.theme import Palette, colour_key, figure, scale
 from components.text import number, plotly_text
 
 MOST_BARS = 15
@@ -133,6 +133,7 @@ def swarm_figure(points: pd.DataFrame, palette: Palette, *, title: str) -> go.Fi
     features = list(dict.fromkeys(points["feature"]))[::-1]
     plot = figure(palette, height=120 + 30 * len(features), x=plotly_text(title), legend=False)
     names = axis_names(features)
+    key = _value_key(plot, "value of the feature")
     reach = float(np.ptp(points["contribution"])) or 1.0
     for i, feature in enumerate(features):
         part = points[points["feature"] == feature]
@@ -148,19 +149,18 @@ def swarm_figure(points: pd.DataFrame, palette: Palette, *, title: str) -> go.Fi
             marker={
                 "size": 5, "opacity": 0.8, "showscale": i == 0,
                 "color": np.where(known, part["level"], 0.5), "colorscale": scale(palette.diverging), "cmin": 0,
-                "cmax": 1, "colorbar": _value_key(palette),
+                "cmax": 1, "colorbar": key,
                 "line": {"width": 0},
             },
         )  # fmt: skip
     plot.update_yaxes(tickvals=list(range(len(names))), ticktext=names, showgrid=False, zeroline=False,
                       range=[-0.6, len(names) - 0.4])  # fmt: skip
     plot.update_xaxes(zeroline=True, showgrid=True)
-    plot.update_layout(margin={"t": KEY_HEIGHT})
     return plot
 
 
-def _value_key(palette: Palette, title: str = "value of the feature") -> dict[str, Any]:
-    return colour_key(palette, plotly_text(title, 40), tickvals=[0, 1], ticktext=["low", "high"])
+def _value_key(plot: go.Figure, title: str) -> dict[str, Any]:
+    return colour_key(plot, plotly_text(title, 40), tickvals=[0, 1], ticktext=["low", "high"])
 
 
 def _spread(values: npt.NDArray[np.float64], reach: float) -> npt.NDArray[np.float64]:
@@ -208,19 +208,20 @@ def dependence_figure(
     if partner is None or levels.notna().any():
         colour = {
             "color": levels.fillna(0.5), "colorscale": scale(palette.diverging), "cmin": 0, "cmax": 1,
-            "showscale": True, "colorbar": _value_key(palette, f"value of {partner}"),
+            "showscale": True, "colorbar": _value_key(plot, f"value of {partner}"),
         } if partner else {"color": palette.cohort}  # fmt: skip
         marker = {"size": 6, "opacity": 0.8, "line": line} | colour
         plot.add_scatter(x=x, y=drawn["contribution"], customdata=drawn["row"], hovertext=texts, marker=marker,
                          showlegend=False, **shared)  # fmt: skip
     else:
+        plot.update_layout(margin={"t": 50})  # for the legend
         _by_category(plot, drawn, (x, texts, rings), palette, shared)
     lost = points[points["text"] == "missing"] if ordered else points.iloc[:0]
     if len(lost):
         level = float(lost["contribution"].mean())
         plot.add_hline(y=level, line={"color": palette.good, "width": 1.5, "dash": "dot"},
                        annotation_text=f"missing: {number(level)} ({len(lost):,} rows)")  # fmt: skip
-    plot.update_layout(margin={"t": KEY_HEIGHT}, dragmode=False)
+    plot.update_layout(dragmode=False)
     plot.update_xaxes(type=None if ordered else "category", zeroline=False)
     return plot
 

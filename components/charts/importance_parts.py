@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from components.charts.importance import MOST_BARS, axis_names, draw_bar, panels, records
-from components.charts.theme import KEY_HEIGHT, Palette, colour_key, figure, scale
+from components.charts.theme import Palette, colour_key, figure, scale
 from components.text import number, plotly_text, value_text
 
 MOST_PAIRED, MOST_STEPS, MOST_SLICES = 16, 14, 24
@@ -135,11 +135,10 @@ def pairs_figure(pairs: pd.DataFrame, palette: Palette, *, value: str) -> go.Fig
     names = [plotly_text(f, 18) for f in features]
     ticks = list(range(len(features)))
     plot = figure(palette, height=190 + 26 * len(features), legend=False)
-    plot.update_layout(margin={"t": KEY_HEIGHT})
     title = "H" if value == "h" else "strength"
     plot.add_heatmap(
         x=ticks, y=ticks, z=matrix, colorscale=scale(palette.sequential), zmin=0, hoverinfo="skip", xgap=1, ygap=1,
-        colorbar=colour_key(palette, title),
+        colorbar=colour_key(plot, title),
     )  # fmt: skip
     both = [(place[r.first], place[r.second], i, r) for i, r in zip(shown.index, records(shown), strict=True)]
     both += [(y, x, i, r) for x, y, i, r in both]

@@ -138,29 +138,28 @@ def figure(palette: Palette, *, height: int = HEIGHT, x: str = "", y: str = "", 
     return go.Figure(layout=layout)
 
 
-# Space above a chart for the key of its colours.
-KEY_HEIGHT = 64
-
-
-def colour_key(palette: Palette, title: str, *, width: int = 200, **settings: Any) -> dict[str, Any]:
-    """Return the key of a colour scale: above the chart on its left, within a top margin of `KEY_HEIGHT`.
+def colour_key(plot: go.Figure, title: str, *, width: int = 200, **settings: Any) -> dict[str, Any]:
+    """Make room above a figure on its left for the key of its colours, and return the key.
 
     Parameters
     ----------
-    palette : Palette
+    plot : Figure
+        From `figure`, without a title of its own.
     title : str
-        Already safe for plotly.
+        Of the key, already safe for plotly.
     width : int
         Pixels.
     settings
         Of plotly's colorbar.
     """
-    return {
-        "orientation": "h", "thickness": 8, "len": width, "lenmode": "pixels", "x": 0, "xanchor": "left",
-        # Against the container, for a key that pushes the chart down leaves the title of the x axis where it was.
-        "y": 1, "yanchor": "top", "yref": "container", "ypad": 2, "outlinewidth": 0, "nticks": 5,
-        "title": {"text": title, "side": "top", "font": {"size": 12}},
-        "tickfont": {"color": palette.muted, "size": 11},
+    # A key that pushes the chart down leaves the title of the x axis behind, and its own title moves with the height.
+    top = {"y": 1, "yref": "container", "yanchor": "top"}
+    heading = top | {"text": title, "font": {"size": 12}, "x": 0, "xref": "container", "pad": {"t": 6, "l": 8}}
+    plot.update_layout(title=heading, margin={"t": 64})
+    return top | {
+        "orientation": "h", "thickness": 8, "len": width, "lenmode": "pixels", "x": 0, "xref": "container",
+        "xanchor": "left", "xpad": 8, "ypad": 24, "outlinewidth": 0, "nticks": 5, "ticklabeloverflow": "allow",
+        "tickfont": {"color": plot.layout.xaxis.tickfont.color, "size": 11},
     } | settings  # fmt: skip
 
 
