@@ -119,7 +119,7 @@ def accumulated_local_effects(model: Any, X: Table, grids: Grids, *, scale: str 
         found = composed_trees(model)
         effects, points = _effects(found, X, chosen)
         how = RAW if scale == "raw" else answer_of(found.trees)
-        local = effects.summary(list(chosen), how=how, bins=np.array(bins)).local
+        local = effects.local(np.array(bins), list(chosen), how=how)
         sums = [local[i, :, :n].T for i, n in enumerate(points)]
     except UnreadableTrees:
         ask = asker(model, scale)

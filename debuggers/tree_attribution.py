@@ -12,6 +12,7 @@ from debuggers.coding import Coder
 from debuggers.execution import in_threads, row_parts, threads
 from debuggers.kernels import tree_shap
 from debuggers.kernels.forest import Codes, lay_out_slots
+from debuggers.kernels.questions import questions_of
 from debuggers.kernels.tree_shap import Parts, Seen
 from debuggers.models.trees import UnreadableTrees
 
@@ -52,7 +53,7 @@ class TreeAttribution:
             raise UnreadableTrees(
                 f"a way down a tree meets {most} columns, and tables of attributions go up to {tree_shap.MOST_SLOTS}"
             )
-        self._questions = tree_shap.questions_of(coded.splits)
+        self._questions = questions_of(coded.splits)
         self._raw = None if background is None else trees.raw(background)
 
     @cached_property

@@ -14,10 +14,13 @@ import numpy.typing as npt
 from debuggers.coding import Coded, Coder
 from debuggers.execution import in_threads, row_parts
 from debuggers.kernels import links
+from debuggers.kernels.bits import Words
 from debuggers.kernels.forest import Runs, Slots, fill_bits, lay_out_runs, lay_out_slots, n_rows
 from debuggers.kernels.links import Answer
+from debuggers.kernels.questions import questions_of
 from debuggers.kernels.tree_counts import Counts, count_rows, dependence_from_counts
 from debuggers.kernels.tree_curves import Grids, Sums, individual_curves, summed_curves
+from debuggers.kernels.tree_local import Edges, local_changes
 from debuggers.models.trees import Link, Trees, UnreadableTrees
 
 Floats = npt.NDArray[np.float64]
@@ -28,6 +31,7 @@ Ints = npt.NDArray[np.int32]
 BLOCK_BYTES = 3 << 20
 COUNT_WORDS = 64
 MANY_BITS = 8_000  # distinct questions of all trees: a deep forest
+LOCAL_BYTES = 4 << 20  # that the changes of a block of rows may take
 PART_ROWS = 1 << 16
 
 _LINKS = {
@@ -66,8 +70,6 @@ class Curves:
         Standard deviation of the individual curves over the rows.
     heterogeneity : ndarray
         The same, of the curves less their value at the anchor.
-    local : ndarray
-        Sums of the changes from point k - 1 to k over the rows of that bin.
     hidden : ndarray of shape (n_columns, n_outputs)
         Share of the curves' variance along the grid that the mean does not show.
     moved : ndarray of shape (n_columns,)
@@ -78,7 +80,6 @@ class Curves:
     mean: Floats
     deviation: Floats
     heterogeneity: Floats
-    local: Floats
     hidden: Floats
     moved: Floats
     rows: int
@@ -117,14 +118,20 @@ class TreeEffects:
     def _layout(self, columns: tuple[int, ...]) -> tuple[Slots, Runs]:
         """Return the leaves' slots, and the grids' values that fulfil them; made once for a choice of columns."""
         if columns not in self._layouts:
-            forest, splits, grid = self._coded.forest, self._coded.splits, self._coded.tables[1]
+            forest = self._coded.forest
             wanted = np.zeros(forest.n_features, np.bool_)
             wanted[[*columns]] = True
             slots = lay_out_slots(forest, wanted)
-            bits = np.zeros((n_rows(splits), max(1, -(-grid.shape[1] // 64))), np.uint64)
-            fill_bits(grid, 0, grid.shape[1], splits, bits)
-            self._layouts[columns] = (slots, lay_out_runs(forest, slots, bits, self._points))
+            self._layouts[columns] = (slots, lay_out_runs(forest, slots, self._grid_bits, self._points))
         return self._layouts[columns]
+
+    @cached_property
+    def _grid_bits(self) -> Words:
+        """The table of bits of the grids: its row i is the i-th value of every column's grid."""
+        splits, grid = self._coded.splits, self._coded.tables[1]
+        bits = np.zeros((n_rows(splits), max(1, -(-grid.shape[1] // 64))), np.uint64)
+        fill_bits(grid, 0, grid.shape[1], splits, bits)
+        return bits
 
     def dependence(self, columns: Sequence[int] | None = None) -> Floats:
         """Return the partial dependence on the raw scale, shape (n_features, n_outputs, n_points).
@@ -186,33 +193,49 @@ class TreeEffects:
         *,
         how: Answer = RAW,
         anchors: Sequence[int] | None = None,
-        bins: Ints | None = None,
     ) -> Curves:
-        """Return means, deviations and local effects of the curves on the scale of `how`, without keeping the curves.
+        """Return means and deviations of the curves on the scale of `how`, without keeping the curves.
 
         Parameters
         ----------
         anchors : sequence of int
             For each column the point at which its curves are centred; the first by default.
-        bins : ndarray of shape (n_columns, n)
-            For each row the point up to which its bin goes, 0 for none.
         """
         chosen = self._every if columns is None else tuple(columns)
         slots, runs = self._layout(chosen)
         grids = self._grids(chosen, anchors)
         pivot = self.answered(self.individual(chosen, (0, 1))[0], how)
-        bins = np.zeros((len(chosen), self.n), np.int32) if bins is None else np.ascontiguousarray(bins, np.int32)
         words = self._words(len(chosen))
         coded = self._coded
 
         def work(part: tuple[int, int]) -> Sums:
             found: Sums = summed_curves(
-                coded.tables[0], *part, words, coded.forest, coded.splits, slots, runs, grids, bins, how, pivot
+                coded.tables[0], *part, words, coded.forest, coded.splits, slots, runs, grids, how, pivot
             )
             return found
 
         parts = in_threads(work, row_parts(self.n, PART_ROWS))
-        return _curves(Sums(*(np.sum([p[k] for p in parts], axis=0) for k in range(6))), pivot, grids, self.n)
+        return _curves(Sums(*(np.sum([p[k] for p in parts], axis=0) for k in range(5))), pivot, grids, self.n)
+
+    def local(self, bins: Ints, columns: Sequence[int] | None = None, *, how: Answer = RAW) -> Floats:
+        """Return the changes from point k - 1 to k over the rows of that bin, summed: (n_columns, n_outputs, n_points).
+
+        Parameters
+        ----------
+        bins : ndarray of shape (n_columns, n)
+            For each row the point up to which its bin goes, 0 for none.
+        """
+        chosen = self._every if columns is None else tuple(columns)
+        edges = Edges(self._grids(chosen, None).place, self._grid_bits, self.longest)
+        coded, bins = self._coded, np.ascontiguousarray(bins, np.int32)
+        questions = questions_of(coded.splits)
+        block = int(np.clip(LOCAL_BYTES // (16 * max(1, len(chosen)) * self.n_outputs), 64, max(64, self.n)))
+
+        def work(part: tuple[int, int]) -> Floats:
+            found: Floats = local_changes(coded.tables[0], *part, block, coded.forest, questions, edges, bins, how)
+            return found
+
+        return np.asarray(np.sum(in_threads(work, row_parts(self.n, PART_ROWS)), axis=0))
 
     def holding(self, column: int, point: int) -> TreeEffects:
         """Return the effects over the same rows with one column at a value of its grid in all of them."""
@@ -248,7 +271,6 @@ def _curves(sums: Sums, pivot: Floats, grids: Grids, n: int) -> Curves:
         mean=mean,
         deviation=np.sqrt(np.maximum(sums.square / n - away**2, 0.0)),
         heterogeneity=np.sqrt(np.maximum(sums.centred / n - (away - centre) ** 2, 0.0)),
-        local=sums.local,
         hidden=hidden,
         moved=sums.moved,
         rows=n,

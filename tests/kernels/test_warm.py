@@ -12,8 +12,8 @@ from debuggers import accumulated_local_effects, partial_dependence, shap_values
 from tests.forests import fitted, rows
 
 MODULES = [
-    "forest", "links", "tree_boxes", "tree_counts", "tree_curves", "tree_lines", "tree_pairs", "tree_shap",
-    "tree_values",
+    "forest", "links", "tree_boxes", "tree_counts", "tree_curves", "tree_lines", "tree_local", "tree_pairs",
+    "tree_shap", "tree_values",
 ]  # fmt: skip
 
 
