@@ -14,13 +14,12 @@ import numpy.typing as npt
 from debuggers.coding import Coded, Coder
 from debuggers.execution import in_threads, row_parts
 from debuggers.kernels import links
-from debuggers.kernels.bits import Words
 from debuggers.kernels.forest import Runs, Slots, fill_bits, lay_out_runs, lay_out_slots, n_rows
 from debuggers.kernels.links import Answer
-from debuggers.kernels.questions import questions_of
+from debuggers.kernels.questions import nodes_of, questions_of
 from debuggers.kernels.tree_counts import Counts, count_rows, dependence_from_counts
 from debuggers.kernels.tree_curves import Grids, Sums, individual_curves, summed_curves
-from debuggers.kernels.tree_local import Edges, local_changes
+from debuggers.kernels.tree_local import Bins, Steps, local_changes
 from debuggers.models.trees import Link, Trees, UnreadableTrees
 
 Floats = npt.NDArray[np.float64]
@@ -118,20 +117,14 @@ class TreeEffects:
     def _layout(self, columns: tuple[int, ...]) -> tuple[Slots, Runs]:
         """Return the leaves' slots, and the grids' values that fulfil them; made once for a choice of columns."""
         if columns not in self._layouts:
-            forest = self._coded.forest
+            forest, splits, grid = self._coded.forest, self._coded.splits, self._coded.tables[1]
             wanted = np.zeros(forest.n_features, np.bool_)
             wanted[[*columns]] = True
             slots = lay_out_slots(forest, wanted)
-            self._layouts[columns] = (slots, lay_out_runs(forest, slots, self._grid_bits, self._points))
+            bits = np.zeros((n_rows(splits), max(1, -(-grid.shape[1] // 64))), np.uint64)
+            fill_bits(grid, 0, grid.shape[1], splits, bits)
+            self._layouts[columns] = (slots, lay_out_runs(forest, slots, bits, self._points))
         return self._layouts[columns]
-
-    @cached_property
-    def _grid_bits(self) -> Words:
-        """The table of bits of the grids: its row i is the i-th value of every column's grid."""
-        splits, grid = self._coded.splits, self._coded.tables[1]
-        bits = np.zeros((n_rows(splits), max(1, -(-grid.shape[1] // 64))), np.uint64)
-        fill_bits(grid, 0, grid.shape[1], splits, bits)
-        return bits
 
     def dependence(self, columns: Sequence[int] | None = None) -> Floats:
         """Return the partial dependence on the raw scale, shape (n_features, n_outputs, n_points).
@@ -226,13 +219,13 @@ class TreeEffects:
             For each row the point up to which its bin goes, 0 for none.
         """
         chosen = self._every if columns is None else tuple(columns)
-        edges = Edges(self._grids(chosen, None).place, self._grid_bits, self.longest)
-        coded, bins = self._coded, np.ascontiguousarray(bins, np.int32)
-        questions = questions_of(coded.splits)
+        coded, questions = self._coded, questions_of(self._coded.splits)
+        steps = Steps(coded.forest, nodes_of(coded.forest, questions), questions.answers)
+        ends = Bins(self._grids(chosen, None).place, coded.tables[1], np.ascontiguousarray(bins, np.int32))
         block = int(np.clip(LOCAL_BYTES // (16 * max(1, len(chosen)) * self.n_outputs), 64, max(64, self.n)))
 
         def work(part: tuple[int, int]) -> Floats:
-            found: Floats = local_changes(coded.tables[0], *part, block, coded.forest, questions, edges, bins, how)
+            found: Floats = local_changes(coded.tables[0], *part, block, steps, ends, how)
             return found
 
         return np.asarray(np.sum(in_threads(work, row_parts(self.n, PART_ROWS)), axis=0))

@@ -10,34 +10,47 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from debuggers.kernels.bits import Words
 from debuggers.kernels.compiled import compiled
-from debuggers.kernels.forest import Codes, Floats, Forest, Ints, Longs, fill_bits, n_rows, smallest
+from debuggers.kernels.forest import Codes, Floats, Forest, Ints, Longs, smallest
 from debuggers.kernels.links import LOGISTIC, Answer, answer
-from debuggers.kernels.questions import Questions, goes_left, questions_of
+from debuggers.kernels.questions import Bytes, goes_left, nodes_of, questions_of
 
-Bins = npt.NDArray[np.int32]
-ONE = np.uint64(1)
+OWN, LOWER, UPPER = range(3)  # a row's value in a column, and the ends of its bin
 
 
-class Edges(NamedTuple):
-    """The bins' edges.
+class Steps(NamedTuple):
+    """Trees, as steps down them read them.
+
+    Parameters
+    ----------
+    forest : Forest
+    nodes : ndarray of shape (n_nodes, 4)
+        As `nodes_of` gives them.
+    answers : ndarray of uint8
+    """
+
+    forest: Forest
+    nodes: Longs
+    answers: Bytes
+
+
+class Bins(NamedTuple):
+    """The bins of rows.
 
     Parameters
     ----------
     place : ndarray of shape (n_features,)
         Position of each column among those that are followed; -1 for the others.
-    left : ndarray of shape (n_rows, n_words)
-        The table of bits of the edges.
-    most : int
-        Edges of the column that has most.
+    edges : ndarray of shape (n_features, n_edges)
+        The codes of each column's edges.
+    end : ndarray of shape (n_columns, n)
+        The edge at which each row's bin ends, 0 for none.
     """
 
     place: Ints
-    left: Words
-    most: int
+    edges: Codes
+    end: Ints
 
 
 class _Room(NamedTuple):
@@ -45,167 +58,177 @@ class _Room(NamedTuple):
 
     Parameters
     ----------
-    order, aside, met : ndarray of shape (n,)
-        The rows, those of a node side by side; and room for rows that go right, and for rows to be followed.
+    code : ndarray of shape (n_features, n, 3)
+        The codes of each row's value and of the ends of its bin.
+    order, aside : ndarray of shape (n,)
+        The rows, those of a node side by side; and room for those that go right.
+    leaf : ndarray of shape (n,)
+        Of each row in the present tree.
     stack : ndarray of shape (n_levels, 3)
         Nodes with the first of their rows and the one after their last.
+    met : ndarray of shape (n_columns * n + n, 3)
+        In the present tree: rows to follow, their columns, and the nodes from which on. Behind these is room for the
+        rows of one node.
     last : ndarray of shape (n_columns, n)
-        The last tree in which the row was followed to the ends of its bin, -1 for none.
+        The last tree in which the row is to be followed, -1 for none.
     own : ndarray of shape (n_outputs, n)
         What the row's own leaves add up to.
-    upper, lower : ndarray of shape (n_columns, n_outputs, n)
-        What is to be added to that at the upper and at the lower end of the bin.
+    change : ndarray of shape (n_columns, n_outputs, n, 2)
+        What is to be added to that at the lower and at the upper end of the bin.
     """
 
-    order: Longs
-    aside: Longs
-    met: Longs
+    code: Codes
+    order: Ints
+    aside: Ints
+    leaf: Ints
     stack: Longs
+    met: Ints
     last: Ints
     own: Floats
-    upper: Floats
-    lower: Floats
+    change: Floats
 
 
 @compiled
-def local_changes(
-    codes: Codes, start: int, stop: int, block: int, forest: Forest, questions: Questions, edges: Edges, bins: Bins,
-    link: Answer,
-) -> Floats:  # fmt: skip
+def local_changes(codes: Codes, start: int, stop: int, block: int, steps: Steps, bins: Bins, link: Answer) -> Floats:
     """Return the changes from edge k - 1 to k, added up over the rows of that bin from `start` to `stop`.
 
     Parameters
     ----------
     block : int
         Rows that go down the trees together.
-    bins : ndarray of shape (n_columns, n)
-        The edge at which each row's bin ends, 0 for none.
 
     Returns
     -------
     ndarray of shape (n_columns, n_outputs, n_edges)
         On the scale of the answer.
     """
-    n_columns, n_outputs = len(bins), len(forest.base)
-    room = _Room(
-        np.arange(block), np.zeros(block, np.int64), np.zeros(block, np.int64),
-        np.zeros((forest.depth + 2, 3), np.int64), np.zeros((n_columns, block), np.int32), np.zeros((n_outputs, block)),
-        np.zeros((n_columns, n_outputs, block)), np.zeros((n_columns, n_outputs, block)),
-    )  # fmt: skip
-    sums = np.zeros((n_columns, n_outputs, edges.most))
-    values = np.zeros((n_outputs, 2 * block))
+    n_columns, base = len(bins.end), steps.forest.base
+    room = _room(codes, block, n_columns, steps.forest)
+    sums = np.zeros((n_columns, len(base), bins.edges.shape[1]))
+    values = np.zeros((len(base), 2 * block))
     for first in range(start, stop, block):
         n = min(block, stop - first)
+        _fill_codes(codes, first, n, bins, room)
         room.order[:n] = np.arange(n)
-        room.last[:] = -1
-        room.own[:], room.upper[:], room.lower[:] = 0.0, 0.0, 0.0
-        for t in range(len(forest.root)):
-            _go_down(t, codes, first, n, forest, questions, edges, bins, room)
+        room.last[:], room.own[:], room.change[:] = -1, 0.0, 0.0
+        for t in range(len(steps.forest.root)):
+            n_met = _go_down(t, n, steps, bins, room)
+            _follow(t, n, n_met, steps, bins, room)
         for c in range(n_columns):
-            _add_changes(c, first, n, forest.base, bins, link, room, values, sums)
+            _add_changes(c, first, n, base, bins, link, room, values, sums)
     return sums
 
 
 @compiled
-def _go_down(
-    t: int, codes: Codes, first: int, n: int, forest: Forest, questions: Questions, edges: Edges, bins: Bins,
-    room: _Room,
-) -> None:  # fmt: skip
-    """Send the rows down a tree, and follow those whose bin it parts."""
-    stack, top = room.stack, 1
-    stack[0, 0], stack[0, 1], stack[0, 2] = forest.root[t], 0, n
+def _room(codes: Codes, block: int, n_columns: int, forest: Forest) -> _Room:
+    n_outputs = len(forest.base)
+    return _Room(
+        np.zeros((len(codes), block, 3), codes.dtype),
+        np.zeros(block, np.int32),
+        np.zeros(block, np.int32),
+        np.zeros(block, np.int32),
+        np.zeros((forest.depth + 2, 3), np.int64),
+        np.zeros(((n_columns + 1) * block, 3), np.int32),
+        np.zeros((n_columns, block), np.int32),
+        np.zeros((n_outputs, block)),
+        np.zeros((n_columns, n_outputs, block, 2)),
+    )
+
+
+@compiled
+def _fill_codes(codes: Codes, first: int, n: int, bins: Bins, room: _Room) -> None:
+    """Fill in the codes; a row that is in no bin, and one in a column that is not followed, stays where it is."""
+    for f in range(len(codes)):
+        c = bins.place[f]
+        for i in range(n):
+            end = bins.end[c, first + i] if c >= 0 else 0
+            own = codes[f, first + i]
+            room.code[f, i, OWN] = own
+            room.code[f, i, LOWER] = bins.edges[f, end - 1] if end > 0 else own
+            room.code[f, i, UPPER] = bins.edges[f, end] if end > 0 else own
+
+
+@compiled
+def _go_down(t: int, n: int, steps: Steps, bins: Bins, room: _Room) -> int:
+    """Send the rows down a tree to their leaves, and return how many are to be followed."""
+    stack, nodes, top, n_met = room.stack, steps.nodes, 1, 0
+    stack[0, 0], stack[0, 1], stack[0, 2] = steps.forest.root[t], 0, n
     while top > 0:
         top -= 1
         at, low, high = stack[top, 0], stack[top, 1], stack[top, 2]
-        f = forest.feature[at]
+        f = nodes[at, 0]
         if f < 0:
             for k in range(low, high):
-                for j in range(forest.value.shape[1]):
-                    room.own[forest.output[t] + j, room.order[k]] += forest.value[at, j]
+                room.leaf[room.order[k]] = at
             continue
-        c = edges.place[f]
-        if c >= 0:
-            for m in range(_find_parted(forest.test[at], f, c, codes, first, low, high, questions, edges, bins, room)):
-                i = room.met[m]
-                if room.last[c, i] != t:
-                    room.last[c, i] = t
-                    _follow(i, first + i, at, f, c, forest.output[t], codes, forest, questions, edges, bins, room)
-        middle = _part(forest.test[at], f, codes, first, low, high, questions, room)
+        middle, parted = _part(f, nodes[at, 1], steps.answers, low, high, n_met, room)
+        for k in range(n_met, parted):  # of those of this node the ones that are new stay
+            i, c = room.met[k, 0], bins.place[f]
+            if room.last[c, i] != t:
+                room.last[c, i] = t
+                room.met[n_met, 0], room.met[n_met, 1], room.met[n_met, 2] = i, f, at
+                n_met += 1
         if high > middle:
-            stack[top, 0], stack[top, 1], stack[top, 2] = forest.right[at], middle, high
+            stack[top, 0], stack[top, 1], stack[top, 2] = nodes[at, 3], middle, high
             top += 1
         if middle > low:
-            stack[top, 0], stack[top, 1], stack[top, 2] = forest.left[at], low, middle
+            stack[top, 0], stack[top, 1], stack[top, 2] = nodes[at, 2], low, middle
             top += 1
+    return n_met
 
 
 @compiled
-def _find_parted(
-    row: int, f: int, c: int, codes: Codes, first: int, low: int, high: int, questions: Questions, edges: Edges,
-    bins: Bins, room: _Room,
-) -> int:  # fmt: skip
-    """List the rows of a node that it does not send the same way at both ends of their bin and at their own value."""
-    n = 0
+def _part(f: int, ask: int, answers: Bytes, low: int, high: int, n_met: int, room: _Room) -> tuple[int, int]:
+    """Put the rows of a node that go left before those that go right, and list those whose bin it parts.
+
+    Returns
+    -------
+    int, int
+        Where those begin that go right, and where the list ends.
+    """
+    code, order, aside, met = room.code, room.order, room.aside, room.met
+    left, right = low, 0
     for k in range(low, high):
-        i = room.order[k]
-        end = bins[c, first + i]
-        own = goes_left(codes[f, first + i], row, questions)
-        upper, lower = _is_left(edges.left, row, end), _is_left(edges.left, row, max(end - 1, 0))
-        room.met[n] = i
-        n += (end > 0) & ((upper != own) | (lower != own))
-    return n
+        i = order[k]
+        own = goes_left(code[f, i, OWN], ask, answers)
+        lower = goes_left(code[f, i, LOWER], ask, answers)
+        upper = goes_left(code[f, i, UPPER], ask, answers)
+        met[n_met, 0] = i
+        n_met += (lower != own) | (upper != own)
+        order[left] = i
+        aside[right] = i
+        left += own
+        right += not own
+    for k in range(right):
+        order[left + k] = aside[k]
+    return left, n_met
 
 
 @compiled
-def _part(
-    row: int, f: int, codes: Codes, first: int, low: int, high: int, questions: Questions, room: _Room
-) -> int:  # fmt: skip
-    """Put the rows of a node that go left before those that go right, and return where these begin."""
-    lefts, rights = low, 0
-    for k in range(low, high):
-        i = room.order[k]
-        is_left = goes_left(codes[f, first + i], row, questions)
-        room.order[lefts] = i
-        room.aside[rights] = i
-        lefts += is_left
-        rights += not is_left
-    for k in range(rights):
-        room.order[lefts + k] = room.aside[k]
-    return lefts
+def _follow(t: int, n: int, n_met: int, steps: Steps, bins: Bins, room: _Room) -> None:
+    """Add the values of the rows' leaves, and what rows to be followed have at the ends of their bins instead."""
+    value, first = steps.forest.value, steps.forest.output[t]
+    for j in range(value.shape[1]):
+        for i in range(n):
+            room.own[first + j, i] += value[room.leaf[i], j]
+    for k in range(n_met):
+        i, f, at = room.met[k, 0], room.met[k, 1], room.met[k, 2]
+        lower, upper = _leaf(at, i, f, LOWER, steps, room), _leaf(at, i, f, UPPER, steps, room)
+        for j in range(value.shape[1]):
+            own = value[room.leaf[i], j]
+            room.change[bins.place[f], first + j, i, 0] += value[lower, j] - own
+            room.change[bins.place[f], first + j, i, 1] += value[upper, j] - own
 
 
 @compiled
-def _is_left(left: Words, row: int, edge: int) -> bool:
-    return (left[row, edge >> 6] >> np.uint64(edge & 63)) & ONE != np.uint64(0)  # type: ignore[no-any-return]
-
-
-@compiled
-def _follow(
-    i: int, row: int, at: int, f: int, c: int, output: int, codes: Codes, forest: Forest, questions: Questions,
-    edges: Edges, bins: Bins, room: _Room,
-) -> None:  # fmt: skip
-    """Add what a tree changes, from a node on, if a row's column has the value of either end of its bin."""
-    end = bins[c, row]
-    own = _leaf(at, row, f, -1, codes, forest, questions, edges)
-    upper = _leaf(at, row, f, end, codes, forest, questions, edges)
-    lower = _leaf(at, row, f, end - 1, codes, forest, questions, edges)
-    for j in range(forest.value.shape[1]):
-        room.upper[c, output + j, i] += forest.value[upper, j] - forest.value[own, j]
-        room.lower[c, output + j, i] += forest.value[lower, j] - forest.value[own, j]
-
-
-@compiled
-def _leaf(
-    at: int, row: int, f: int, edge: int, codes: Codes, forest: Forest, questions: Questions, edges: Edges
-) -> int:  # fmt: skip
-    """Return the leaf that a row comes to from a node, with a column at an edge, or, for -1, at its own value."""
-    while forest.feature[at] >= 0:
-        g, test = forest.feature[at], forest.test[at]
-        if g == f and edge >= 0:
-            is_left = _is_left(edges.left, test, edge)
-        else:
-            is_left = goes_left(codes[g, row], test, questions)
-        at = forest.left[at] if is_left else forest.right[at]
+def _leaf(at: int, i: int, moved: int, end: int, steps: Steps, room: _Room) -> int:
+    """Return the leaf that a row comes to from a node with one column at an end of its bin."""
+    nodes = steps.nodes
+    f = nodes[at, 0]
+    while f >= 0:
+        code = room.code[f, i, end if f == moved else OWN]
+        at = nodes[at, 2] if goes_left(code, nodes[at, 1], steps.answers) else nodes[at, 3]
+        f = nodes[at, 0]
     return at
 
 
@@ -217,21 +240,22 @@ def _add_changes(
     m = 0
     for i in range(n):
         if room.last[c, i] >= 0:
-            room.met[m] = i
+            room.order[m] = i
             for o in range(len(base)):
-                values[o, 2 * m] = base[o] + room.own[o, i] + room.upper[c, o, i]
-                values[o, 2 * m + 1] = base[o] + room.own[o, i] + room.lower[c, o, i]
+                value = base[o] + room.own[o, i]
+                values[o, 2 * m] = value + room.change[c, o, i, 0]
+                values[o, 2 * m + 1] = value + room.change[c, o, i, 1]
             m += 1
     answer(link, values, 2 * m)
     for k in range(m):
         for o in range(len(base)):
-            sums[c, o, bins[c, first + room.met[k]]] += values[o, 2 * k] - values[o, 2 * k + 1]
+            sums[c, o, bins.end[c, first + room.order[k]]] += values[o, 2 * k + 1] - values[o, 2 * k]
 
 
 def warm() -> None:
     """Compile this module's kernels."""
     forest, splits, codes = smallest()
-    left = np.zeros((n_rows(splits), 1), np.uint64)
-    fill_bits(codes, 0, 2, splits, left)
-    link, edges = Answer(LOGISTIC, 1.0, 0.0, log_odds=False), Edges(np.zeros(1, np.int32), left, 2)
-    local_changes(codes, 0, 2, 2, forest, questions_of(splits), edges, np.ones((1, 2), np.int32), link)
+    questions = questions_of(splits)
+    steps = Steps(forest, nodes_of(forest, questions), questions.answers)
+    bins = Bins(np.zeros(1, np.int32), codes, np.ones((1, 2), np.int32))
+    local_changes(codes, 0, 2, 2, steps, bins, Answer(LOGISTIC, 1.0, 0.0, log_odds=False))

@@ -313,14 +313,13 @@ def _share(forest: Forest, at: int, child: int) -> float:
 @compiled
 def _answer(codes: Codes, first: int, n: int, row: int, questions: Questions, out: Patterns) -> None:
     """Write 1 for rows whose answer is yes, 0 for the others."""
-    f, limit = questions.feature[row], questions.limit[row]
-    if limit >= 0:
+    f, ask = questions.feature[row], questions.ask[row]
+    if ask >= 0:
         for i in range(n):
-            out[i] = codes[f, first + i] <= limit
+            out[i] = codes[f, first + i] <= ask
     else:
-        start = questions.start[row]
         for i in range(n):
-            out[i] = questions.answers[start + codes[f, first + i]]
+            out[i] = questions.answers[codes[f, first + i] - 1 - ask]
 
 
 @compiled
