@@ -32,7 +32,7 @@ class Questions(NamedTuple):
 @compiled
 def goes_left(code: int, ask: int, answers: Bytes) -> bool:
     """Whether a node that asks so sends a code to the left."""
-    return code <= ask if ask >= 0 else answers[code - 1 - ask] != 0  # type: ignore[no-any-return]
+    return code <= ask if ask >= 0 else answers[code - 1 - ask] != 0
 
 
 def questions_of(splits: Splits) -> Questions:
