@@ -85,27 +85,44 @@ class TreeAttribution:
             Of the background rows, negative ones too; by default each has its share. The values are sums over them.
         """
         n = self._others.shape[1]
-        weights = np.full(n, 1.0 / n if n else 0.0) if weights is None else np.ascontiguousarray(weights, np.float64)
+        weights = np.full(n, 1.0 / n if n else 0.0) if weights is None else np.asarray(weights, dtype=np.float64)
+        return self.mixed_values(weights[:, None], np.ones((self._codes.shape[1], 1)))
+
+    def mixed_values(self, weights: Floats, shares: Floats) -> Floats:
+        """Return the sum over k of each row's share k times its attributions with the background's weights k.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (n_background, n_weights)
+        shares : ndarray of shape (n, n_weights)
+
+        Returns
+        -------
+        ndarray of shape (n, n_features, n_outputs)
+        """
         out = np.zeros((self._codes.shape[1], self._forest.n_features, len(self._forest.base)))
         for parts in self._turns():
             index_start = np.concatenate([[0], np.cumsum(1 << parts.bits)])
             seen: Seen = tree_shap.list_seen(self._counted(self._codes, self._once, parts, index_start), index_start)
             size = np.diff(parts.feature_start) * self._forest.value.shape[1] * np.diff(seen.start)
             table_start = np.concatenate([[0], np.cumsum(size)])
-            table = np.zeros(int(table_start[-1]))
-            background = self._counted(self._others, weights, parts, index_start)
-            self._fill(parts, index_start, background, seen, (table, table_start))
-            self._look_up(parts, index_start, seen, (table, table_start), out)
+            for k in range(weights.shape[1]):
+                table, share = np.zeros(int(table_start[-1])), np.ascontiguousarray(shares[:, k])
+                background = self._counted(self._others, np.ascontiguousarray(weights[:, k]), parts, index_start)
+                self._fill(parts, index_start, background, seen, (table, table_start))
+                self._look_up(parts, index_start, seen, (table, table_start), share=share, out=out)
         return out
 
     @cached_property
     def _once(self) -> Floats:
         return np.ones(self._codes.shape[1])
 
-    def _look_up(self, parts: Parts, index_start: Longs, seen: Seen, tables: tuple[Floats, Longs], out: Floats) -> None:
+    def _look_up(
+        self, parts: Parts, index_start: Longs, seen: Seen, tables: tuple[Floats, Longs], *, share: Floats, out: Floats
+    ) -> None:
         def work(rows: tuple[int, int]) -> None:
             tree_shap.add_values(
-                self._codes, *rows, self._forest, parts, self._questions, index_start, seen, *tables, out
+                self._codes, *rows, self._forest, parts, self._questions, index_start, seen, *tables, share, out
             )
 
         in_threads(work, row_parts(self._codes.shape[1], PART_ROWS), "Looking attributions up")
@@ -151,5 +168,7 @@ class TreeAttribution:
             )
             return found
 
-        parted = row_parts(codes.shape[1], PART_ROWS)
-        return np.sum(in_threads(work, parted), axis=0) if parted else np.zeros(int(index_start[-1]))
+        total = np.zeros(int(index_start[-1]))
+        for part in in_threads(work, row_parts(codes.shape[1], PART_ROWS)):
+            total += part
+        return total

@@ -30,7 +30,7 @@ Ints = npt.NDArray[np.int32]
 BLOCK_BYTES = 3 << 20
 COUNT_WORDS = 64
 MANY_BITS = 8_000  # distinct questions of all trees: a deep forest
-LOCAL_BYTES = 4 << 20  # that the changes of a block of rows may take
+LOCAL_BYTES = 1 << 19  # that the changes of a block of rows may take
 PART_ROWS = 1 << 16
 
 _LINKS = {

@@ -468,14 +468,15 @@ def list_seen(counts: Floats, index_start: Longs) -> Seen:
 @compiled
 def add_values(
     codes: Codes, start: int, stop: int, forest: Forest, parts: Parts, questions: Questions, index_start: Longs,
-    seen: Seen, table: Floats, table_start: Longs, out: Floats,
+    seen: Seen, table: Floats, table_start: Longs, share: Floats, out: Floats,
 ) -> None:  # fmt: skip
-    """Add what the tables say of the rows from `start` to `stop`.
+    """Add the share of each row from `start` to `stop` of what the tables say of it.
 
     Parameters
     ----------
     table_start : ndarray of shape (n_parts + 1,)
         Where each part's table begins: for each of its columns and outputs of its leaves a number for each index seen.
+    share : ndarray of shape (n,)
     out : ndarray of shape (n, n_features, n_outputs)
     """
     walk = _room(forest)
@@ -500,7 +501,7 @@ def add_values(
         for i in range(n):
             for f in range(out.shape[1]):
                 for o in range(out.shape[2]):
-                    out[first + i, f, o] += block[f * out.shape[2] + o, i]
+                    out[first + i, f, o] += share[first + i] * block[f * out.shape[2] + o, i]
 
 
 @compiled
@@ -715,4 +716,4 @@ def warm() -> None:
     fill_path_dependent(0, 1, forest, parts, seen, table, table_start, points, weights)
     fill_interventional(0, 1, forest, parts, seen, counts, index_start, table, table_start)
     out = np.zeros((2, 1, 1))
-    add_values(codes, 0, 2, forest, parts, questions, index_start, seen, table, table_start, out)
+    add_values(codes, 0, 2, forest, parts, questions, index_start, seen, table, table_start, np.ones(2), out)
