@@ -16,7 +16,8 @@ from debuggers.coding import Coder
 from debuggers.execution import report
 from debuggers.grids import typed
 from debuggers.kernels.forest import code_numbers
-from debuggers.models.composition import ComposedTrees, compose
+from debuggers.models.composed import ComposedTrees
+from debuggers.models.composition import compose
 from debuggers.models.trees import UnreadableTrees
 from debuggers.tree_effects import RAW, TreeEffects, answer_of
 

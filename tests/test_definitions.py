@@ -15,7 +15,7 @@ import pytest
 
 from debuggers import accumulated_local_effects, partial_dependence, shap_values
 from debuggers.curves import composed_trees
-from debuggers.models.composition import ComposedTrees
+from debuggers.models.composed import ComposedTrees
 from debuggers.models.tree_readers.reading import read_trees
 from debuggers.models.trees import Link, Trees
 from tests.forests import CASES, WIDTH, Array, fitted, raw, rows, takes_missing
