@@ -10,10 +10,11 @@ import numpy.typing as npt
 
 from debuggers.coding import Coder
 from debuggers.execution import in_threads, row_parts, threads
-from debuggers.kernels import tree_shap
 from debuggers.kernels.forest import Codes, lay_out_slots
 from debuggers.kernels.questions import questions_of
-from debuggers.kernels.tree_shap import Parts, Seen
+from debuggers.kernels.tree_indices import Seen, add_values, count_indices, list_seen
+from debuggers.kernels.tree_parts import MOST_SLOTS, Parts, cut_trees
+from debuggers.kernels.tree_shap import fill_interventional, fill_path_dependent, gauss_legendre
 from debuggers.models.trees import UnreadableTrees
 
 Floats = npt.NDArray[np.float64]
@@ -38,7 +39,7 @@ class TreeAttribution:
     Raises
     ------
     UnreadableTrees
-        A way meets more than `tree_shap.MOST_SLOTS` columns, or the trees do not remember their training rows.
+        A way meets more than `MOST_SLOTS` columns, or the trees do not remember their training rows.
     """
 
     def __init__(self, coder: Coder, inputs: Floats, background: Floats | None = None) -> None:
@@ -49,9 +50,9 @@ class TreeAttribution:
         coded = coder.compile(inputs, empty if background is None else background)
         self._forest, self._codes, self._others = coded.forest, coded.tables[0], coded.tables[1]
         most = lay_out_slots(self._forest, np.ones(self._forest.n_features, np.bool_)).most
-        if most > tree_shap.MOST_SLOTS:
+        if most > MOST_SLOTS:
             raise UnreadableTrees(
-                f"a way down a tree meets {most} columns, and tables of attributions go up to {tree_shap.MOST_SLOTS}"
+                f"a way down a tree meets {most} columns, and tables of attributions go up to {MOST_SLOTS}"
             )
         self._questions = questions_of(coded.splits)
         self._raw = None if background is None else trees.raw(background)
@@ -103,7 +104,7 @@ class TreeAttribution:
         out = np.zeros((self._codes.shape[1], self._forest.n_features, len(self._forest.base)))
         for parts in self._turns():
             index_start = np.concatenate([[0], np.cumsum(1 << parts.bits)])
-            seen: Seen = tree_shap.list_seen(self._counted(self._codes, self._once, parts, index_start), index_start)
+            seen: Seen = list_seen(self._counted(self._codes, self._once, parts, index_start), index_start)
             size = np.diff(parts.feature_start) * self._forest.value.shape[1] * np.diff(seen.start)
             table_start = np.concatenate([[0], np.cumsum(size)])
             for k in range(weights.shape[1]):
@@ -121,9 +122,7 @@ class TreeAttribution:
         self, parts: Parts, index_start: Longs, seen: Seen, tables: tuple[Floats, Longs], *, share: Floats, out: Floats
     ) -> None:
         def work(rows: tuple[int, int]) -> None:
-            tree_shap.add_values(
-                self._codes, *rows, self._forest, parts, self._questions, index_start, seen, *tables, share, out
-            )
+            add_values(self._codes, *rows, self._forest, parts, self._questions, index_start, seen, *tables, share, out)
 
         in_threads(work, row_parts(self._codes.shape[1], PART_ROWS), "Looking attributions up")
 
@@ -137,7 +136,7 @@ class TreeAttribution:
         n_trees, first = len(self._forest.root), 0
         step = n_trees
         while first < n_trees:
-            parts: Parts = tree_shap.cut_trees(self._forest, first, min(first + step, n_trees))
+            parts: Parts = cut_trees(self._forest, first, min(first + step, n_trees))
             size = self._largest(parts)
             if size > TABLE_BYTES and step > 1:
                 step = max(1, min(step // 2, int(step * TABLE_BYTES / size)))
@@ -150,22 +149,20 @@ class TreeAttribution:
         self, parts: Parts, index_start: Longs, background: Floats, seen: Seen, tables: tuple[Floats, Longs]
     ) -> None:
         forest = self._forest
-        points, weights = tree_shap.gauss_legendre()
+        points, weights = gauss_legendre()
 
         def work(chosen: tuple[int, int]) -> None:
             if self._raw is None:
-                tree_shap.fill_path_dependent(*chosen, forest, parts, seen, *tables, points, weights)
+                fill_path_dependent(*chosen, forest, parts, seen, *tables, points, weights)
             else:
-                tree_shap.fill_interventional(*chosen, forest, parts, seen, background, index_start, *tables)
+                fill_interventional(*chosen, forest, parts, seen, background, index_start, *tables)
 
         step = max(1, -(-len(parts.root) // (8 * threads())))
         in_threads(work, row_parts(len(parts.root), step), "Making tables of attributions")
 
     def _counted(self, codes: Codes, weights: Floats, parts: Parts, index_start: Longs) -> Floats:
         def work(rows: tuple[int, int]) -> Floats:
-            found: Floats = tree_shap.count_indices(
-                codes, *rows, weights, self._forest, parts, self._questions, index_start
-            )
+            found: Floats = count_indices(codes, *rows, weights, self._forest, parts, self._questions, index_start)
             return found
 
         total = np.zeros(int(index_start[-1]))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from debuggers.coding import Coder
-from debuggers.kernels import tree_shap
+from debuggers.kernels.tree_parts import MOST_SLOTS
 from debuggers.loss_attribution import log_loss, loss_attributions, squared_error
 from debuggers.models.tree_readers.assembling import Tree, assemble
 from debuggers.models.trees import Trees, UnreadableTrees
@@ -100,8 +100,8 @@ def chain(columns: int) -> Trees:
 
 
 def test_ways_that_meet_many_columns_are_exact_up_to_the_limit() -> None:
-    trees = chain(tree_shap.MOST_SLOTS)
-    X = np.random.default_rng(0).normal(size=(20, tree_shap.MOST_SLOTS)) + 2
+    trees = chain(MOST_SLOTS)
+    X = np.random.default_rng(0).normal(size=(20, MOST_SLOTS)) + 2
     for background in (None, X[::-1] - 2):
         found = TreeAttribution(Coder(trees), X, background)
         np.testing.assert_allclose(found.values().sum(axis=1) + found.base, trees.raw(X), atol=1e-9)
