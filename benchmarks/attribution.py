@@ -73,7 +73,10 @@ def main() -> None:
         rows = X if name != "forest of depth 10" else X[:SOME]
         _beside_shap(f"{name}, path-dependent", model, rows, None, PEER_ROWS)
         _beside_shap(f"{name}, {BACKGROUND} background rows", model, X[:SOME], X[:BACKGROUND], PEER_FEW)
-    print("of hist gradient boosting shap rounds thresholds to single precision where it takes a background")
+    print(
+        "Where it takes a background, shap rounds thresholds to single precision. Those of hist gradient boosting can "
+        "be values of rows, which then cross them: tests/test_attribution.py shows that ours are the model's own."
+    )
     _beside_others(X, y)
 
 

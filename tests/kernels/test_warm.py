@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from debuggers import accumulated_local_effects, partial_dependence, shap_values
+from debuggers.curves import composed_trees
 from tests.forests import fitted, rows
 
 MODULES = [
@@ -40,4 +41,5 @@ def test_nothing_is_compiled_after_the_start(name: str, kind: str) -> None:
         accumulated_local_effects(model, X, grids, scale=scale)
     shap_values(model, X)
     shap_values(model, X, X[:9])
+    composed_trees(model).trees.raw(np.asfortranarray(X))  # as the columns of a table come
     assert signatures(modules) == before
