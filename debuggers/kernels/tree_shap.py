@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from debuggers.kernels.bits import lowest, popcount
 from debuggers.kernels.compiled import compiled
 from debuggers.kernels.forest import Floats, Forest, Longs, smallest
 from debuggers.kernels.questions import questions_of
@@ -110,15 +111,19 @@ def fill_interventional(
     """
     known, tabled = np.zeros(1 << MOST_SLOTS, np.bool_), np.zeros((1 << MOST_SLOTS, MOST_SLOTS))
     rows, present = np.zeros(1 << MOST_SLOTS), np.zeros(1 << MOST_SLOTS, np.int64)
-    weight = _orders()
+    weight, filled = _orders(), np.zeros(1 << MOST_SLOTS, np.int64)
     for part in range(start, stop):
+        first, n_filled = index_start[part], 0
+        for index in range(1 << parts.bits[part]):
+            if background[first + index] != 0.0:
+                filled[n_filled] = index
+                n_filled += 1
         for leaf in range(parts.leaf_start[part], parts.leaf_start[part + 1]):
             m = parts.pattern_start[leaf + 1] - parts.pattern_start[leaf]
             known[: 1 << m] = False
             rows[: 1 << m] = 0.0
-            for index in range(1 << parts.bits[part]):
-                if background[index_start[part] + index] != 0.0:
-                    rows[_pattern(index, leaf, parts)] += background[index_start[part] + index]
+            for k in range(n_filled):
+                rows[_pattern(filled[k], leaf, parts)] += background[first + filled[k]]
             n_present = 0
             for pattern in range(1 << m):
                 if rows[pattern] != 0.0:
@@ -152,37 +157,30 @@ def _against_background(
     missed = full & ~pattern
     for s in range(m):
         out[pattern, s] = 0.0
-    if 1 << _size(pattern) <= n_present:
+    if 1 << np.int64(popcount(np.uint64(pattern))) <= n_present:
         sub = pattern
         while True:  # over the background patterns that make up for what this one misses
             if rows[missed | sub] != 0.0:
-                _against(pattern, missed | sub, m, rows[missed | sub], weight, out)
+                _against(pattern, missed | sub, rows[missed | sub], weight, out)
             if sub == 0:
                 return
             sub = (sub - 1) & pattern
     for k in range(n_present):
         if pattern | present[k] == full:
-            _against(pattern, present[k], m, rows[present[k]], weight, out)
+            _against(pattern, present[k], rows[present[k]], weight, out)
 
 
 @compiled
-def _against(pattern: int, other: int, m: int, share: float, weight: Floats, out: Floats) -> None:
-    ours, theirs = pattern & ~other, other & ~pattern
-    a, b = _size(ours), _size(theirs)
-    for s in range(m):
-        if (ours >> s) & 1:
-            out[pattern, s] += share * weight[a, b]
-        elif (theirs >> s) & 1:
-            out[pattern, s] -= share * weight[b, a]
-
-
-@compiled
-def _size(pattern: int) -> int:
-    n = 0
-    while pattern:
-        pattern &= pattern - 1
-        n += 1
-    return n
+def _against(pattern: int, other: int, share: float, weight: Floats, out: Floats) -> None:
+    ours, theirs = np.uint64(pattern & ~other), np.uint64(other & ~pattern)
+    a, b = np.int64(popcount(ours)), np.int64(popcount(theirs))
+    plus, minus = share * weight[a, b], share * weight[b, a]
+    while ours != 0:
+        out[pattern, lowest(ours)] += plus
+        ours &= ours - np.uint64(1)
+    while theirs != 0:
+        out[pattern, lowest(theirs)] -= minus
+        theirs &= theirs - np.uint64(1)
 
 
 @compiled
