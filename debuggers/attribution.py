@@ -17,7 +17,7 @@ import pandas as pd
 
 from debuggers.coding import Coder
 from debuggers.curves import Table, asker, composed_trees
-from debuggers.models.composition import ComposedTrees
+from debuggers.models.composed import ComposedTrees
 from debuggers.models.trees import UnreadableTrees
 from debuggers.tree_attribution import TreeAttribution
 

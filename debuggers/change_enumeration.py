@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 
 import numpy as np
@@ -13,7 +14,7 @@ import pandas as pd
 from debuggers.change_search import Changes, near_change
 from debuggers.editing import edited
 from debuggers.ensembles import Ensemble, ensemble_of
-from debuggers.execution import report
+from debuggers.execution import in_threads
 from debuggers.goals import Goal
 from debuggers.models.trees import UnreadableTrees
 from debuggers.moves import Moves
@@ -21,8 +22,8 @@ from debuggers.steps import steps_of
 from debuggers.tree_search import Cheapest, cheapest
 
 Bools = npt.NDArray[np.bool_]
-# Boxes cut for the first change, for each search for another one, before a change to beat is looked for; and searches.
-FIRST_BOXES, FURTHER_BOXES, QUICK_BOXES = 10_000, 1_000, 1_000
+# Boxes cut for the first change, and for each search for another one; and searches.
+FIRST_BOXES, FURTHER_BOXES = 10_000, 1_500
 MAX_SEARCHES = 12
 
 
@@ -54,12 +55,15 @@ class ChangeSearch:
         waiting: list[tuple[float, int, frozenset[str], Cheapest]] = []
         found: list[Cheapest] = []
 
-        def look(fixed: frozenset[str], boxes: int) -> None:
-            solved = self.one(self.moves.without(fixed), boxes)
-            if solved.changes:
-                heapq.heappush(waiting, (solved.cost, next(order), fixed, solved))
+        def look(fixed: list[frozenset[str]], boxes: int) -> None:
+            """Search with some features held, every set of them by itself."""
+            span = (len(found) / many, (len(found) + 1) / many)
+            work = partial(self._without, boxes=boxes)
+            for held, solved in zip(fixed, in_threads(work, fixed, "Looking for other ways", span), strict=True):
+                if solved.changes:
+                    heapq.heappush(waiting, (solved.cost, next(order), held, solved))
 
-        look(frozenset(), FIRST_BOXES)
+        look([frozenset()], FIRST_BOXES)
         while waiting and len(found) < many:
             _, _, fixed, solved = heapq.heappop(waiting)
             # What changes all that an earlier one does is no other way, but hides those that leave some of it alone.
@@ -68,13 +72,15 @@ class ChangeSearch:
             )
             if earlier is None:
                 found.append(solved)
-            for feature in sorted(earlier or solved.changes or ()) if len(found) < many else ():
-                narrower = fixed | {feature}
-                if narrower not in tried and len(tried) < MAX_SEARCHES:
-                    tried.add(narrower)
-                    report(len(found) / many, "Looking for other ways")
-                    look(narrower, FURTHER_BOXES)
+            if len(found) < many:
+                narrower = [fixed | {feature} for feature in sorted(earlier or solved.changes or ())]
+                fresh = [held for held in narrower if held not in tried][: MAX_SEARCHES - len(tried)]
+                tried.update(fresh)
+                look(fresh, FURTHER_BOXES)
         return _other_ways(found)
+
+    def _without(self, fixed: frozenset[str], boxes: int) -> Cheapest:
+        return self.one(self.moves.without(fixed), boxes)
 
     def one(self, moves: Moves, boxes: int) -> Cheapest:
         """Return the cheapest change that the model confirms."""
@@ -91,18 +97,15 @@ class ChangeSearch:
         return replace(self._asked(moves), bound=solved.bound)
 
     def _from_trees(self, moves: Moves, ensemble: Ensemble, boxes: int, *, apart: bool) -> Cheapest:
-        """Search the trees; where that takes long once more, with what a search by asking finds as the one to beat."""
-        solved = cheapest(moves, ensemble, self.goal, apart=apart, boxes=min(boxes, QUICK_BOXES))
-        if solved.bound >= solved.cost:
-            return solved
+        """Search the trees; where that takes long, for what is cheaper than what a search by asking finds."""
 
         def reached(rows: pd.DataFrame) -> Bools:
             return self.goal.is_reached(moves.subject, ensemble.predict(rows))
 
-        start = near_change(moves, reached, self._outcomes, () if solved.changes is None else (solved.changes,))
-        limit = np.inf if start is None else start[1]
-        again = cheapest(moves, ensemble, self.goal, limit=limit, apart=apart, boxes=boxes)
-        return again if start is None or again.changes is not None else Cheapest(*start, again.bound)
+        def beat(found: Changes | None) -> tuple[Changes, float] | None:
+            return near_change(moves, reached, self._outcomes, () if found is None else (found,))
+
+        return cheapest(moves, ensemble, self.goal, apart=apart, boxes=boxes, beat=beat)
 
     def _asked(self, moves: Moves) -> Cheapest:
         def reached(rows: pd.DataFrame) -> Bools:

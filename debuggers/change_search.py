@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from debuggers.data.schema import Kind
-from debuggers.editing import edited, own_values
+from debuggers.editing import edited, plain_or_none
 from debuggers.moves import Moves, is_changed
 from debuggers.neighbours import neighbourhood
 
@@ -71,7 +71,9 @@ def _from_rows(moves: Moves, outcomes: npt.NDArray[np.bool_]) -> list[Changes]:
     point = near.encoder.points(edited(subject, moves.values, [{}]))[0]
     wanted = np.flatnonzero(outcomes[near.tested])
     order = wanted[np.argsort(near.distances(point)[wanted], kind="stable")][:TRIED]
-    return [_allowed(moves, own_values(subject, int(near.tested[i]))) for i in order]
+    some = subject.test.table.iloc[near.tested[order]]
+    columns = [[plain_or_none(v) for v in some[f].array] for f in subject.test.features]
+    return [_allowed(moves, dict(zip(subject.test.features, row, strict=True))) for row in zip(*columns, strict=True)]
 
 
 def _allowed(moves: Moves, values: Changes) -> Changes:

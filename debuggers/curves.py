@@ -15,7 +15,9 @@ import pandas as pd
 from debuggers.coding import Coder
 from debuggers.execution import report
 from debuggers.grids import typed
-from debuggers.models.composition import ComposedTrees, compose
+from debuggers.kernels.forest import code_numbers
+from debuggers.models.composed import ComposedTrees
+from debuggers.models.composition import compose
 from debuggers.models.trees import UnreadableTrees
 from debuggers.tree_effects import RAW, TreeEffects, answer_of
 
@@ -119,7 +121,7 @@ def accumulated_local_effects(model: Any, X: Table, grids: Grids, *, scale: str 
         found = composed_trees(model)
         effects, points = _effects(found, X, chosen)
         how = RAW if scale == "raw" else answer_of(found.trees)
-        local = effects.summary(list(chosen), how=how, bins=np.array(bins)).local
+        local = effects.local(np.array(bins), list(chosen), how=how)
         sums = [local[i, :, :n].T for i, n in enumerate(points)]
     except UnreadableTrees:
         ask = asker(model, scale)
@@ -155,8 +157,9 @@ def bins_of(values: Floats, edges: Floats, *, clipped: bool = False) -> npt.NDAr
     inside = np.isfinite(values)
     if not clipped:
         inside &= (values >= edges[0]) & (values <= edges[-1])
-    at = np.clip(np.searchsorted(edges, values, side="left"), 1, len(edges) - 1)
-    return np.where(inside, at, 0).astype(np.int32)
+    at = np.empty(len(values), np.int32)
+    code_numbers(np.ascontiguousarray(values), np.ascontiguousarray(edges), at)
+    return np.where(inside, np.clip(at, 1, len(edges) - 1), 0).astype(np.int32)
 
 
 def accumulated(sums: Floats, counts: npt.NDArray[Any], edges: Floats, values: Floats) -> Floats:
@@ -165,9 +168,14 @@ def accumulated(sums: Floats, counts: npt.NDArray[Any], edges: Floats, values: F
     counts[0] = 0.0
     means = np.divide(sums, counts[:, None], out=np.zeros_like(sums), where=counts[:, None] > 0)
     effects = np.cumsum(means, axis=0)
-    inside = values[np.isfinite(values)]
-    if len(inside) and len(edges):
-        effects -= np.array([np.interp(inside, edges, effects[:, o]).mean() for o in range(effects.shape[1])])
+    at = bins_of(values, edges, clipped=True)
+    known = at > 0
+    if known.any():
+        at, x = at[known], np.clip(values[known], edges[0], edges[-1])
+        width = edges[at] - edges[at - 1]
+        share = np.divide(x - edges[at - 1], width, out=np.ones_like(x), where=width > 0)
+        weight = np.bincount(at, share, len(edges)) + np.bincount(at - 1, 1 - share, len(edges))
+        effects -= weight @ effects / len(x)
     return effects
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from debuggers.coding import Coder
 from debuggers.kernels.links import Answer
-from debuggers.models.composition import ComposedTrees
+from debuggers.models.composed import ComposedTrees
 from debuggers.models.model import Model
 from debuggers.models.trees import Link, Trees, UnreadableTrees
 from debuggers.statistics import SEED

@@ -92,13 +92,13 @@ class TreeCurves:
 
     def all(self) -> list[FeatureCurves]:
         """Return the curves of all features, in one pass over the rows."""
-        found = self._summary(self._place, self._grids)
-        return [self._curves(found, i, grid) for i, grid in enumerate(self._grids)]
+        found, local = self._summary(self._place, self._grids)
+        return [self._curves(found, local, i, grid) for i, grid in enumerate(self._grids)]
 
     def one(self, grid: Grid) -> FeatureCurves:
         """Return the curves of one of the features, with the individual curves of some rows."""
         column = self._place[self._grids.index(grid)]
-        found = self._summary([column], [grid])
+        found, local = self._summary([column], [grid])
         n = len(self._table)
         drawn = sample_rows(n, MAX_LINES, SEED)
         inputs = np.ascontiguousarray(self._ensemble.inputs[drawn])
@@ -109,7 +109,7 @@ class TreeCurves:
             every = self._answered(self._effects.individual([column]), len(grid.values))
             ends = [bootstrap_mean(every[:, :, o]) for o in range(every.shape[2])]
             interval = (np.stack([low for low, _ in ends], axis=1), np.stack([high for _, high in ends], axis=1))
-        return self._curves(found, 0, grid, lines=lines, drawn=drawn, interval=interval)
+        return self._curves(found, local, 0, grid, lines=lines, drawn=drawn, interval=interval)
 
     def means(self, grid: Grid, mask: npt.NDArray[np.bool_]) -> Floats:
         """Return the partial dependence over some of the rows, shape (n_values, n_outputs)."""
@@ -128,10 +128,12 @@ class TreeCurves:
             parts.append(found.mean[0][self._ensemble.picks, : len(first.values)].T)
         return np.stack(parts, axis=1)
 
-    def _summary(self, columns: Sequence[int], grids: Sequence[Grid]) -> Curves:
+    def _summary(self, columns: Sequence[int], grids: Sequence[Grid]) -> tuple[Curves, Floats]:
+        """Return the curves of some columns, and the sums of their local changes."""
         anchors = [anchor_of(g, self._table[g.feature]) for g in grids]
         bins = np.array([self._bins(g) for g in grids])
-        return self._effects.summary(columns, how=self._how, anchors=anchors, bins=bins)
+        curves = self._effects.summary(columns, how=self._how, anchors=anchors)
+        return curves, self._effects.local(bins, columns, how=self._how)
 
     def _bins(self, grid: Grid) -> npt.NDArray[np.int32]:
         if not grid.ordered or len(grid.numbers) < 2:
@@ -149,6 +151,7 @@ class TreeCurves:
     def _curves(
         self,
         found: Curves,
+        local: Floats,
         at: int,
         grid: Grid,
         *,
@@ -157,8 +160,8 @@ class TreeCurves:
         interval: tuple[Floats, Floats] | None = None,
     ) -> FeatureCurves:
         picks, points = self._ensemble.picks, len(grid.values)
-        mean, deviation, heterogeneity, local = (
-            part[at][picks, :points].T for part in (found.mean, found.deviation, found.heterogeneity, found.local)
+        mean, deviation, heterogeneity, changes = (
+            part[at][picks, :points].T for part in (found.mean, found.deviation, found.heterogeneity, local)
         )
         half = mean_interval(found.rows, 0.0, 1.0)[1] * np.sqrt(found.rows / max(found.rows - 1, 1))
         low, high = interval or (mean - half * deviation, mean + half * deviation)
@@ -167,7 +170,7 @@ class TreeCurves:
             mean=mean,
             low=low,
             high=high,
-            local=self._local(grid, local),
+            local=self._local(grid, changes),
             heterogeneity=heterogeneity,
             hidden=float(found.hidden[at, picks].max()),
             is_flat=points > 1 and found.moved[at] == 0,

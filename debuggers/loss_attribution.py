@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from debuggers.coding import Coder
-from debuggers.execution import report
 from debuggers.tree_attribution import TreeAttribution
 
 Floats = npt.NDArray[np.float64]
@@ -77,11 +76,8 @@ def loss_attributions(
     if len(points) >= len(ours):
         return _row_by_row(coder, inputs, background, (ours, others, y), loss), base
     found = TreeAttribution(coder, inputs, background)
-    share = _lagrange(points, others) / len(others)
-    values = np.zeros((len(ours), coder.n_features))
-    for k, point in enumerate(points):
-        report(k / len(points), "Attributing the loss")
-        values += _slope(ours, np.full_like(ours, point), y, loss)[:, None] * found.values(share[:, k])[:, :, 0]
+    slopes = np.stack([_slope(ours, np.full_like(ours, point), y, loss) for point in points], axis=1)
+    values = found.mixed_values(_lagrange(points, others) / len(others), slopes)[:, :, 0]
     return values, base
 
 

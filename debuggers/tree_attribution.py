@@ -10,9 +10,11 @@ import numpy.typing as npt
 
 from debuggers.coding import Coder
 from debuggers.execution import in_threads, row_parts, threads
-from debuggers.kernels import tree_shap
 from debuggers.kernels.forest import Codes, lay_out_slots
-from debuggers.kernels.tree_shap import Parts, Seen
+from debuggers.kernels.questions import questions_of
+from debuggers.kernels.tree_indices import Seen, add_values, count_indices, list_seen
+from debuggers.kernels.tree_parts import MOST_SLOTS, Parts, cut_trees
+from debuggers.kernels.tree_shap import fill_interventional, fill_path_dependent, gauss_legendre
 from debuggers.models.trees import UnreadableTrees
 
 Floats = npt.NDArray[np.float64]
@@ -37,7 +39,7 @@ class TreeAttribution:
     Raises
     ------
     UnreadableTrees
-        A way meets more than `tree_shap.MOST_SLOTS` columns, or the trees do not remember their training rows.
+        A way meets more than `MOST_SLOTS` columns, or the trees do not remember their training rows.
     """
 
     def __init__(self, coder: Coder, inputs: Floats, background: Floats | None = None) -> None:
@@ -48,11 +50,11 @@ class TreeAttribution:
         coded = coder.compile(inputs, empty if background is None else background)
         self._forest, self._codes, self._others = coded.forest, coded.tables[0], coded.tables[1]
         most = lay_out_slots(self._forest, np.ones(self._forest.n_features, np.bool_)).most
-        if most > tree_shap.MOST_SLOTS:
+        if most > MOST_SLOTS:
             raise UnreadableTrees(
-                f"a way down a tree meets {most} columns, and tables of attributions go up to {tree_shap.MOST_SLOTS}"
+                f"a way down a tree meets {most} columns, and tables of attributions go up to {MOST_SLOTS}"
             )
-        self._questions = tree_shap.questions_of(coded.splits)
+        self._questions = questions_of(coded.splits)
         self._raw = None if background is None else trees.raw(background)
 
     @cached_property
@@ -84,28 +86,43 @@ class TreeAttribution:
             Of the background rows, negative ones too; by default each has its share. The values are sums over them.
         """
         n = self._others.shape[1]
-        weights = np.full(n, 1.0 / n if n else 0.0) if weights is None else np.ascontiguousarray(weights, np.float64)
+        weights = np.full(n, 1.0 / n if n else 0.0) if weights is None else np.asarray(weights, dtype=np.float64)
+        return self.mixed_values(weights[:, None], np.ones((self._codes.shape[1], 1)))
+
+    def mixed_values(self, weights: Floats, shares: Floats) -> Floats:
+        """Return the sum over k of each row's share k times its attributions with the background's weights k.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (n_background, n_weights)
+        shares : ndarray of shape (n, n_weights)
+
+        Returns
+        -------
+        ndarray of shape (n, n_features, n_outputs)
+        """
         out = np.zeros((self._codes.shape[1], self._forest.n_features, len(self._forest.base)))
         for parts in self._turns():
             index_start = np.concatenate([[0], np.cumsum(1 << parts.bits)])
-            seen: Seen = tree_shap.list_seen(self._counted(self._codes, self._once, parts, index_start), index_start)
+            seen: Seen = list_seen(self._counted(self._codes, self._once, parts, index_start), index_start)
             size = np.diff(parts.feature_start) * self._forest.value.shape[1] * np.diff(seen.start)
             table_start = np.concatenate([[0], np.cumsum(size)])
-            table = np.zeros(int(table_start[-1]))
-            background = self._counted(self._others, weights, parts, index_start)
-            self._fill(parts, index_start, background, seen, (table, table_start))
-            self._look_up(parts, index_start, seen, (table, table_start), out)
+            for k in range(weights.shape[1]):
+                table, share = np.zeros(int(table_start[-1])), np.ascontiguousarray(shares[:, k])
+                background = self._counted(self._others, np.ascontiguousarray(weights[:, k]), parts, index_start)
+                self._fill(parts, index_start, background, seen, (table, table_start))
+                self._look_up(parts, index_start, seen, (table, table_start), share=share, out=out)
         return out
 
     @cached_property
     def _once(self) -> Floats:
         return np.ones(self._codes.shape[1])
 
-    def _look_up(self, parts: Parts, index_start: Longs, seen: Seen, tables: tuple[Floats, Longs], out: Floats) -> None:
+    def _look_up(
+        self, parts: Parts, index_start: Longs, seen: Seen, tables: tuple[Floats, Longs], *, share: Floats, out: Floats
+    ) -> None:
         def work(rows: tuple[int, int]) -> None:
-            tree_shap.add_values(
-                self._codes, *rows, self._forest, parts, self._questions, index_start, seen, *tables, out
-            )
+            add_values(self._codes, *rows, self._forest, parts, self._questions, index_start, seen, *tables, share, out)
 
         in_threads(work, row_parts(self._codes.shape[1], PART_ROWS), "Looking attributions up")
 
@@ -119,7 +136,7 @@ class TreeAttribution:
         n_trees, first = len(self._forest.root), 0
         step = n_trees
         while first < n_trees:
-            parts: Parts = tree_shap.cut_trees(self._forest, first, min(first + step, n_trees))
+            parts: Parts = cut_trees(self._forest, first, min(first + step, n_trees))
             size = self._largest(parts)
             if size > TABLE_BYTES and step > 1:
                 step = max(1, min(step // 2, int(step * TABLE_BYTES / size)))
@@ -132,23 +149,23 @@ class TreeAttribution:
         self, parts: Parts, index_start: Longs, background: Floats, seen: Seen, tables: tuple[Floats, Longs]
     ) -> None:
         forest = self._forest
-        points, weights = tree_shap.gauss_legendre()
+        points, weights = gauss_legendre()
 
         def work(chosen: tuple[int, int]) -> None:
             if self._raw is None:
-                tree_shap.fill_path_dependent(*chosen, forest, parts, seen, *tables, points, weights)
+                fill_path_dependent(*chosen, forest, parts, seen, *tables, points, weights)
             else:
-                tree_shap.fill_interventional(*chosen, forest, parts, seen, background, index_start, *tables)
+                fill_interventional(*chosen, forest, parts, seen, background, index_start, *tables)
 
         step = max(1, -(-len(parts.root) // (8 * threads())))
         in_threads(work, row_parts(len(parts.root), step), "Making tables of attributions")
 
     def _counted(self, codes: Codes, weights: Floats, parts: Parts, index_start: Longs) -> Floats:
         def work(rows: tuple[int, int]) -> Floats:
-            found: Floats = tree_shap.count_indices(
-                codes, *rows, weights, self._forest, parts, self._questions, index_start
-            )
+            found: Floats = count_indices(codes, *rows, weights, self._forest, parts, self._questions, index_start)
             return found
 
-        parted = row_parts(codes.shape[1], PART_ROWS)
-        return np.sum(in_threads(work, parted), axis=0) if parted else np.zeros(int(index_start[-1]))
+        total = np.zeros(int(index_start[-1]))
+        for part in in_threads(work, row_parts(codes.shape[1], PART_ROWS)):
+            total += part
+        return total

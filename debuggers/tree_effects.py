@@ -16,8 +16,10 @@ from debuggers.execution import in_threads, row_parts
 from debuggers.kernels import links
 from debuggers.kernels.forest import Runs, Slots, fill_bits, lay_out_runs, lay_out_slots, n_rows
 from debuggers.kernels.links import Answer
+from debuggers.kernels.questions import nodes_of, questions_of
 from debuggers.kernels.tree_counts import Counts, count_rows, dependence_from_counts
 from debuggers.kernels.tree_curves import Grids, Sums, individual_curves, summed_curves
+from debuggers.kernels.tree_local import Bins, Steps, local_changes
 from debuggers.models.trees import Link, Trees, UnreadableTrees
 
 Floats = npt.NDArray[np.float64]
@@ -28,6 +30,7 @@ Ints = npt.NDArray[np.int32]
 BLOCK_BYTES = 3 << 20
 COUNT_WORDS = 64
 MANY_BITS = 8_000  # distinct questions of all trees: a deep forest
+LOCAL_BYTES = 1 << 19  # that the changes of a block of rows may take
 PART_ROWS = 1 << 16
 
 _LINKS = {
@@ -66,8 +69,6 @@ class Curves:
         Standard deviation of the individual curves over the rows.
     heterogeneity : ndarray
         The same, of the curves less their value at the anchor.
-    local : ndarray
-        Sums of the changes from point k - 1 to k over the rows of that bin.
     hidden : ndarray of shape (n_columns, n_outputs)
         Share of the curves' variance along the grid that the mean does not show.
     moved : ndarray of shape (n_columns,)
@@ -78,7 +79,6 @@ class Curves:
     mean: Floats
     deviation: Floats
     heterogeneity: Floats
-    local: Floats
     hidden: Floats
     moved: Floats
     rows: int
@@ -186,33 +186,49 @@ class TreeEffects:
         *,
         how: Answer = RAW,
         anchors: Sequence[int] | None = None,
-        bins: Ints | None = None,
     ) -> Curves:
-        """Return means, deviations and local effects of the curves on the scale of `how`, without keeping the curves.
+        """Return means and deviations of the curves on the scale of `how`, without keeping the curves.
 
         Parameters
         ----------
         anchors : sequence of int
             For each column the point at which its curves are centred; the first by default.
-        bins : ndarray of shape (n_columns, n)
-            For each row the point up to which its bin goes, 0 for none.
         """
         chosen = self._every if columns is None else tuple(columns)
         slots, runs = self._layout(chosen)
         grids = self._grids(chosen, anchors)
         pivot = self.answered(self.individual(chosen, (0, 1))[0], how)
-        bins = np.zeros((len(chosen), self.n), np.int32) if bins is None else np.ascontiguousarray(bins, np.int32)
         words = self._words(len(chosen))
         coded = self._coded
 
         def work(part: tuple[int, int]) -> Sums:
             found: Sums = summed_curves(
-                coded.tables[0], *part, words, coded.forest, coded.splits, slots, runs, grids, bins, how, pivot
+                coded.tables[0], *part, words, coded.forest, coded.splits, slots, runs, grids, how, pivot
             )
             return found
 
         parts = in_threads(work, row_parts(self.n, PART_ROWS))
-        return _curves(Sums(*(np.sum([p[k] for p in parts], axis=0) for k in range(6))), pivot, grids, self.n)
+        return _curves(Sums(*(np.sum([p[k] for p in parts], axis=0) for k in range(5))), pivot, grids, self.n)
+
+    def local(self, bins: Ints, columns: Sequence[int] | None = None, *, how: Answer = RAW) -> Floats:
+        """Return the changes from point k - 1 to k over the rows of that bin, summed: (n_columns, n_outputs, n_points).
+
+        Parameters
+        ----------
+        bins : ndarray of shape (n_columns, n)
+            For each row the point up to which its bin goes, 0 for none.
+        """
+        chosen = self._every if columns is None else tuple(columns)
+        coded, questions = self._coded, questions_of(self._coded.splits)
+        steps = Steps(coded.forest, nodes_of(coded.forest, questions), questions.answers)
+        ends = Bins(self._grids(chosen, None).place, coded.tables[1], np.ascontiguousarray(bins, np.int32))
+        block = int(np.clip(LOCAL_BYTES // (16 * max(1, len(chosen)) * self.n_outputs), 64, max(64, self.n)))
+
+        def work(part: tuple[int, int]) -> Floats:
+            found: Floats = local_changes(coded.tables[0], *part, block, steps, ends, how)
+            return found
+
+        return np.asarray(np.sum(in_threads(work, row_parts(self.n, PART_ROWS)), axis=0))
 
     def holding(self, column: int, point: int) -> TreeEffects:
         """Return the effects over the same rows with one column at a value of its grid in all of them."""
@@ -248,7 +264,6 @@ def _curves(sums: Sums, pivot: Floats, grids: Grids, n: int) -> Curves:
         mean=mean,
         deviation=np.sqrt(np.maximum(sums.square / n - away**2, 0.0)),
         heterogeneity=np.sqrt(np.maximum(sums.centred / n - (away - centre) ** 2, 0.0)),
-        local=sums.local,
         hidden=hidden,
         moved=sums.moved,
         rows=n,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,8 @@ from debuggers.steps import Steps, nodes_of, steps_of
 
 Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]
+Changes = dict[str, Any]
+Beat = Callable[[Changes | None], tuple[Changes, float] | None]
 # Boxes that are cut before the search gives up, and between two reports of progress.
 BOXES, BOXES_AT_ONCE = 10_000, 500
 # Sums that are this close to the goal, as a share of their size, count as reaching it: the model itself has the last
@@ -43,7 +45,7 @@ class Cheapest:
         Nothing costs less than this: `cost` itself where that is proved.
     """
 
-    changes: dict[str, Any] | None
+    changes: Changes | None
     cost: float
     bound: float
 
@@ -71,7 +73,14 @@ class _Options:
 
 
 def cheapest(
-    moves: Moves, ensemble: Ensemble, goal: Goal, *, limit: float = np.inf, apart: bool = False, boxes: int = BOXES
+    moves: Moves,
+    ensemble: Ensemble,
+    goal: Goal,
+    *,
+    limit: float = np.inf,
+    apart: bool = False,
+    boxes: int = BOXES,
+    beat: Beat | None = None,
 ) -> Cheapest:
     """Return the cheapest allowed change of a row by which the trees reach a goal.
 
@@ -83,6 +92,9 @@ def cheapest(
         Whether the goal has to be reached by more than what single precision can hide.
     boxes : int
         Cut before the search gives up.
+    beat : callable, optional
+        Asked once where the search is not short: from what was found so far (None: nothing) to a change that reaches
+        the goal, with its cost, or None. Only what costs less is looked for from then on.
 
     Raises
     ------
@@ -95,21 +107,27 @@ def cheapest(
     many = np.array([len(v) for v in options.values], dtype=np.uint64)
     kept = np.where(options.is_set, (np.uint64(1) << many) - np.uint64(1), np.uint64(0)).astype(np.uint64)
     queue = open_queue(space, options.low, options.high, kept, limit, boxes + 2)
+    found: Changes | None = None
+
+    def changes() -> Changes | None:
+        """Return the best that is known: what was to be beaten, or what the search found since."""
+        if queue.limit[0] >= limit:
+            return found
+        columns = [(c, name) for c, name in enumerate(steps.columns) if queue.best[c] != options.now[c]]
+        return {name: options.values[c][queue.best[c]] for c, name in columns}
+
     bound = 0.0
     for start in range(0, boxes, BOXES_AT_ONCE):
         report(start / boxes, "Searching for the smallest change")
         bound = float(search(space, queue, BOXES_AT_ONCE))
         if not queue.size[1]:
             break
-    cost = float(queue.limit[0])
-    if cost >= limit:
-        return Cheapest(None, np.inf, min(bound, limit))
-    chosen = {
-        name: options.values[c][queue.best[c]]
-        for c, name in enumerate(steps.columns)
-        if queue.best[c] != options.now[c]
-    }
-    return Cheapest(chosen, cost, min(bound, cost))
+        known = beat(changes()) if start == 0 and beat is not None else None
+        if known is not None and known[1] < queue.limit[0]:
+            found, queue.limit[0] = known
+            limit = known[1]
+    cost, best = float(queue.limit[0]), changes()
+    return Cheapest(None, np.inf, min(bound, limit)) if best is None else Cheapest(best, cost, min(bound, cost))
 
 
 def _options(moves: Moves, steps: Steps) -> _Options:

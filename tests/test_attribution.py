@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from typing import Any
 
@@ -10,14 +11,15 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from debuggers import explain, shap_values
-from tests.forests import Array, fitted, rows, takes_missing, truth
+from tests.forests import WIDTH, Array, fitted, rows, takes_missing, truth
+from tests.kernels.twins import enumerated
 
 # What shap's own explainer reads without error: it knows no categories of scikit-learn, and other numbers of CatBoost.
 KNOWN = ["forest", "extra trees", "gradient boosting", "hist", "xgboost", "lightgbm", "lightgbm, dart", "tree"]
@@ -52,6 +54,26 @@ def test_values_are_those_of_the_shap_library(name: str, kind: str, *, intervent
     X, background = (eighths(rows(n, seed=n, missing=missing)) for n in (60, 40))
     found = shap_values(model, X, background if interventional else None)
     np.testing.assert_allclose(found, peer(model, X, background if interventional else None), atol=1e-5)
+
+
+def test_shap_rounds_thresholds_where_rows_lie_on_them() -> None:
+    """Thresholds of hist gradient boosting can be rows' values; shap rounds them to single precision, and rows cross.
+
+    It does so where it takes a background. Rounded likewise, ours are its values; as they are, ours are the model's.
+    """
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2_000, WIDTH))
+    y = X[:, 0] * X[:, 1] + X[:, 2] + rng.normal(size=len(X)) > 0
+    model = HistGradientBoostingClassifier(max_iter=20).fit(X, y)
+    background, asked = X[:30], X[30:50]
+    theirs = peer(model, asked, background)
+    truth = enumerated(lambda rows_: model.decision_function(rows_)[:, None], asked, background)[:, :, 0]
+    np.testing.assert_allclose(shap_values(model, asked, background), truth, atol=1e-9)
+    assert np.abs(theirs - truth).max() > 1e-3
+    rounded = copy.deepcopy(model)
+    for (grown,) in rounded._predictors:
+        grown.nodes["num_threshold"] = grown.nodes["num_threshold"].astype(np.float32)
+    np.testing.assert_allclose(shap_values(rounded, asked, background), theirs, atol=1e-6)
 
 
 def test_several_classes_have_values_each() -> None:

@@ -20,7 +20,7 @@ from debuggers.editing import own_values
 from debuggers.ensembles import ensemble_of
 from debuggers.lines import lines_of
 from debuggers.matching import Roles, make_subject
-from debuggers.models.composition import ComposedTrees
+from debuggers.models.composed import ComposedTrees
 from debuggers.models.estimator import EstimatorModel
 from debuggers.steps import steps_of
 from debuggers.subject import Subject

@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from debuggers.kernels.bits import ROWS_PER_WORD, Words, add_missed, first_rows, keep_both, lowest
 from debuggers.kernels.compiled import compiled, compiled_fast
@@ -35,8 +34,6 @@ from debuggers.kernels.forest import (
 )
 from debuggers.kernels.links import LOGISTIC, Answer, answer
 
-Bins = npt.NDArray[np.int32]
-
 
 class Sums(NamedTuple):
     """What is added up over rows; merges by addition.
@@ -47,8 +44,6 @@ class Sums(NamedTuple):
         Of the individual curves less those of the pivot.
     centred : ndarray of the same shape
         Squares of the curves less their value at the anchor, less the same of the pivot.
-    local : ndarray of the same shape
-        At k: changes from point k - 1 to k, of the rows of that bin.
     spread : ndarray of shape (n_columns, n_outputs)
         Squares of the curves less their mean over the points.
     moved : ndarray of shape (n_columns,)
@@ -58,7 +53,6 @@ class Sums(NamedTuple):
     total: Floats
     square: Floats
     centred: Floats
-    local: Floats
     spread: Floats
     moved: Floats
 
@@ -110,21 +104,17 @@ def individual_curves(
 @compiled
 def summed_curves(
     codes: Codes, start: int, stop: int, words: int, forest: Forest, splits: Splits, slots: Slots, runs: Runs,
-    grids: Grids, bins: Bins, link: Answer, pivot: Floats,
+    grids: Grids, link: Answer, pivot: Floats,
 ) -> Sums:  # fmt: skip
     """Return the sums over the rows from `start` to `stop` of their curves, on the scale of the answer.
 
     Parameters
     ----------
-    bins : ndarray of shape (n_columns, n)
-        For local effects: the point up to which each row's bin goes, 0 for none.
     pivot : ndarray of shape (n_columns, n_outputs, n_points)
         A curve that is subtracted from all, so that equal curves give squares of exactly 0.
     """
     shape = pivot.shape
-    sums = Sums(
-        np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape[:2]), np.zeros(shape[0])
-    )
+    sums = Sums(np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape[:2]), np.zeros(shape[0]))
     room, way = _room(words, forest, splits, runs, grids), room_for_way(forest, slots.most, words)
     curve = np.zeros((shape[1], shape[2]))
     for at in range(start, stop, words * ROWS_PER_WORD):
@@ -141,14 +131,12 @@ def summed_curves(
                         still &= g == 0 or room.steps[i, c, o, g] == 0.0
                         value += room.steps[i, c, o, g]
                         curve[o, g] = value
-                _add_row(curve, n, still, c, bins[c, at + i], grids.anchor[c], link, pivot, sums)
+                _add_row(curve, n, still, c, grids.anchor[c], link, pivot, sums)
     return sums
 
 
 @compiled
-def _add_row(
-    curve: Floats, n: int, still: bool, c: int, bin_: int, anchor: int, link: Answer, pivot: Floats, sums: Sums
-) -> None:
+def _add_row(curve: Floats, n: int, still: bool, c: int, anchor: int, link: Answer, pivot: Floats, sums: Sums) -> None:
     """Add one row's raw curve of one column to the sums."""
     if still:  # one answer for all points
         answer(link, curve, 1)
@@ -160,8 +148,6 @@ def _add_row(
     for o in range(len(curve)):
         if not still:
             sums.spread[c, o] += _spread(curve, o, n)
-        if bin_ > 0:
-            sums.local[c, o, bin_] += curve[o, bin_] - curve[o, bin_ - 1]
         for g in range(n):
             curve[o, g] -= pivot[c, o, g]
         _add_powers(curve, o, n, curve[o, anchor], c, sums)
@@ -358,4 +344,4 @@ def warm() -> None:
     grids = Grids(first, np.array([2], np.int32), first)
     individual_curves(codes, 0, 2, 1, forest, splits, slots, runs, grids, np.zeros((2, 1, 1, 2)))
     link, pivot = Answer(LOGISTIC, 1.0, 0.0, log_odds=False), np.zeros((1, 1, 2))
-    summed_curves(codes, 0, 2, 1, forest, splits, slots, runs, grids, np.zeros((1, 2), np.int32), link, pivot)
+    summed_curves(codes, 0, 2, 1, forest, splits, slots, runs, grids, link, pivot)

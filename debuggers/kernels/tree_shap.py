@@ -20,525 +20,14 @@ Wettenstein (2025), From Decision Trees to Boolean Logic: A Fast and Unified SHA
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-import numpy.typing as npt
 
+from debuggers.kernels.bits import lowest, popcount
 from debuggers.kernels.compiled import compiled
-from debuggers.kernels.forest import Codes, Floats, Forest, Ints, Longs, Splits, smallest
-
-MOST_SLOTS = 16  # columns on one way: patterns are of 16 bits
-PART_BITS = 10  # of a part's index: tables that stay near the processor
-BLOCK = 2048
-
-Patterns = npt.NDArray[np.uint16]
-Bytes = npt.NDArray[np.uint8]
-
-
-class Seen(NamedTuple):
-    """The indices that occur among the rows: tables have entries for these only.
-
-    Parameters
-    ----------
-    start : ndarray of shape (n_parts + 1,)
-        First of each part's in `indices`.
-    indices : ndarray
-        In rising order for each part.
-    rank : ndarray of shape (n_indices,)
-        Of every index of every part its position among those seen.
-    """
-
-    start: Longs
-    indices: Ints
-    rank: Ints
-
-
-class Questions(NamedTuple):
-    """What the rows of the table of bits ask, for one value at a time.
-
-    Parameters
-    ----------
-    feature : ndarray of shape (n_rows,)
-    limit : ndarray of shape (n_rows,)
-        The answer is yes for codes up to this; -1 where it is looked up.
-    start : ndarray of shape (n_rows,)
-        Where the answers for a column's codes begin in `answers`.
-    answers : ndarray of uint8
-    """
-
-    feature: Ints
-    limit: Longs
-    start: Longs
-    answers: Bytes
-
-
-class Parts(NamedTuple):
-    """Subtrees, each with one table.
-
-    Parameters
-    ----------
-    root, tree : ndarray of shape (n_parts,)
-        First node, and the tree that it belongs to.
-    bits : ndarray of shape (n_parts,)
-        Of the index: the columns met on the way to the root come first, then the questions asked below it.
-    test_start, feature_start, leaf_start : ndarray of shape (n_parts + 1,)
-    test : ndarray
-        Rows of the table of bits.
-    feature : ndarray
-        Columns that the part's leaves say something about.
-    leaf : ndarray of shape (n_leaves,)
-    pattern_start : ndarray of shape (n_leaves + 1,)
-        First slot of each leaf.
-    place : ndarray of shape (n_slots,)
-        Position of each slot's column among its part's.
-    ones, zeros : ndarray of shape (n_slots,)
-        Bits of the index that have to be 1, and those that have to be 0, for a row to fulfil the column's conditions.
-    share : ndarray of shape (n_slots,)
-        Share of the training rows that go the leaf's way at its questions to the column.
-    """
-
-    root: Longs
-    tree: Longs
-    bits: Longs
-    test_start: Longs
-    feature_start: Longs
-    leaf_start: Longs
-    test: Longs
-    feature: Longs
-    leaf: Longs
-    pattern_start: Longs
-    place: Longs
-    ones: Longs
-    zeros: Longs
-    share: Floats
-
-
-# --- cutting trees into parts ---------------------------------------------------------------------------------------
-
-
-# Lists that grow while trees are cut.
-_ROOT, _TREE, _BITS, _TEST_START, _FEATURE_START, _LEAF_START, _TEST, _FEATURE, _LEAF, _PATTERN_START = range(10)
-_PLACE, _ONES, _ZEROS, _SHARE, _N_LISTS = range(10, 15)
-
-
-class _Lists(NamedTuple):
-    """Lists of numbers, one a row.
-
-    Parameters
-    ----------
-    cells : ndarray of shape (n_lists, room)
-    sizes : ndarray of shape (n_lists,)
-    """
-
-    cells: Floats
-    sizes: Longs
-
-
-class _Way(NamedTuple):
-    """Columns met on a way down, level by level, and what is known of each.
-
-    Parameters
-    ----------
-    met : ndarray of shape (n_levels, n_slots)
-    share : ndarray of the same shape
-        Share of the training rows that go this way at questions to the column.
-    ones, zeros : ndarray of the same shape
-        Bits of a part's index that have to be 1, or 0.
-    many, node, phase : ndarray of shape (n_levels,)
-    """
-
-    met: Longs
-    share: Floats
-    ones: Longs
-    zeros: Longs
-    many: Longs
-    node: Longs
-    phase: npt.NDArray[np.int8]
-
-
-@compiled
-def _append(lists: _Lists, k: int, value: float) -> _Lists:
-    """Append to a list, and return the lists, which may have moved to a larger place."""
-    cells = lists.cells
-    if lists.sizes[k] == cells.shape[1]:
-        cells = np.concatenate((cells, np.zeros_like(cells)), axis=1)
-    cells[k, lists.sizes[k]] = value
-    lists.sizes[k] += 1
-    return _Lists(cells, lists.sizes)
-
-
-@compiled
-def _integers(lists: _Lists, k: int) -> Longs:
-    return lists.cells[k, : lists.sizes[k]].astype(np.int64)
-
-
-@compiled
-def _way(levels: int) -> _Way:
-    shape = (levels, MOST_SLOTS + 1)
-    return _Way(
-        np.zeros(shape, np.int64), np.ones(shape), np.zeros(shape, np.int64), np.zeros(shape, np.int64),
-        np.zeros(levels, np.int64), np.zeros(levels, np.int64), np.zeros(levels, np.int8),
-    )  # fmt: skip
-
-
-@compiled
-def _step(way: _Way, d: int, forest: Forest) -> int:
-    """Go from level `d` to the next child, and return the slot of the column that was asked."""
-    at, m = way.node[d], way.many[d]
-    way.phase[d] += 1
-    child = forest.left[at] if way.phase[d] == 1 else forest.right[at]
-    hit = m
-    for s in range(m):
-        way.met[d + 1, s], way.share[d + 1, s] = way.met[d, s], way.share[d, s]
-        way.ones[d + 1, s], way.zeros[d + 1, s] = way.ones[d, s], way.zeros[d, s]
-        if way.met[d, s] == forest.feature[at]:
-            hit = s
-    if hit == m:
-        way.met[d + 1, m], way.share[d + 1, m] = forest.feature[at], 1.0
-        way.ones[d + 1, m], way.zeros[d + 1, m] = 0, 0
-    way.share[d + 1, hit] *= _share(forest, at, child)
-    way.node[d + 1], way.phase[d + 1], way.many[d + 1] = child, 0, max(m, hit + 1)
-    return int(hit)
-
-
-@compiled
-def _distinct_below(at: int, forest: Forest, most: int, tests: Longs, stack: Longs) -> int:
-    """Write the distinct questions of a subtree to `tests`, and return how many; more than `most` are not counted."""
-    n, top = 0, 1
-    stack[0] = at
-    while top > 0:
-        top -= 1
-        node = stack[top]
-        if forest.feature[node] < 0:
-            continue
-        if _position(tests, n, forest.test[node]) < 0:
-            if n == most:
-                return most + 1
-            tests[n] = forest.test[node]
-            n += 1
-        stack[top], stack[top + 1] = forest.right[node], forest.left[node]
-        top += 2
-    return n
-
-
-@compiled
-def _position(items: Longs, n: int, value: int) -> int:
-    """Return the position of a value among the first `n`, -1 where it is none."""
-    for k in range(n):
-        if items[k] == value:
-            return k
-    return -1
-
-
-@compiled
-def cut_trees(forest: Forest, first: int, last: int) -> Parts:
-    """Cut the trees from `first` to `last` into parts; no way meets more than `MOST_SLOTS` columns."""
-    lists = _Lists(np.zeros((_N_LISTS, 1024)), np.zeros(_N_LISTS, np.int64))
-    levels = forest.depth + 2
-    way, below = _way(levels), _way(levels)
-    tests, stack = np.zeros(MOST_SLOTS + 2, np.int64), np.zeros(levels + 1, np.int64)
-    for t in range(first, last):
-        d = 0
-        way.node[0], way.phase[0], way.many[0] = forest.root[t], 0, 0
-        while d >= 0:
-            room = min(MOST_SLOTS, max(PART_BITS, way.many[d] + 1)) - way.many[d]
-            n = _distinct_below(way.node[d], forest, room, tests, stack) if way.phase[d] == 0 else room + 1
-            if n <= room:
-                lists = _append(lists, _TREE, t)
-                lists = _cut_part(way, d, tests, n, below, forest, lists)
-                d -= 1
-            elif way.phase[d] < 2:
-                _step(way, d, forest)
-                d += 1
-            else:
-                d -= 1
-    for start, of in ((_TEST_START, _TEST), (_FEATURE_START, _FEATURE), (_LEAF_START, _LEAF), (_PATTERN_START, _PLACE)):
-        lists = _append(lists, start, lists.sizes[of])
-    return Parts(
-        _integers(lists, _ROOT), _integers(lists, _TREE), _integers(lists, _BITS), _integers(lists, _TEST_START),
-        _integers(lists, _FEATURE_START), _integers(lists, _LEAF_START), _integers(lists, _TEST),
-        _integers(lists, _FEATURE), _integers(lists, _LEAF), _integers(lists, _PATTERN_START),
-        _integers(lists, _PLACE), _integers(lists, _ONES), _integers(lists, _ZEROS),
-        lists.cells[_SHARE, : lists.sizes[_SHARE]].copy(),
-    )  # fmt: skip
-
-
-@compiled
-def _cut_part(way: _Way, d: int, tests: Longs, n: int, below: _Way, forest: Forest, lists: _Lists) -> _Lists:
-    """Append the part whose root is on level `d` of a way, and in which `n` questions are asked."""
-    m = way.many[d]
-    lists = _append(_append(lists, _ROOT, way.node[d]), _BITS, m + n)
-    for start, of in ((_TEST_START, _TEST), (_FEATURE_START, _FEATURE), (_LEAF_START, _LEAF)):
-        lists = _append(lists, start, lists.sizes[of])
-    for k in range(n):
-        lists = _append(lists, _TEST, tests[k])
-    columns = np.zeros(2 * MOST_SLOTS + 2, np.int64)
-    n_columns = m
-    columns[:m] = way.met[d, :m]
-    below.node[0], below.phase[0], below.many[0] = way.node[d], 0, m
-    for s in range(m):
-        below.met[0, s], below.share[0, s] = way.met[d, s], way.share[d, s]
-        below.ones[0, s], below.zeros[0, s] = np.int64(1) << s, 0
-    e = 0
-    while e >= 0:
-        node = below.node[e]
-        if forest.feature[node] >= 0 and below.phase[e] < 2:
-            bit = np.int64(1) << (m + _position(tests, n, forest.test[node]))
-            _step_by(below, e, forest, bit)
-            e += 1
-            continue
-        if forest.feature[node] < 0:
-            for s in range(below.many[e]):
-                if _position(columns, n_columns, below.met[e, s]) < 0:
-                    columns[n_columns] = below.met[e, s]
-                    n_columns += 1
-            lists = _append_leaf(below, e, columns, n_columns, lists)
-        e -= 1
-    for q in range(n_columns):
-        lists = _append(lists, _FEATURE, columns[q])
-    return lists
-
-
-@compiled
-def _step_by(below: _Way, e: int, forest: Forest, bit: int) -> None:
-    """Go from level `e` to the next child of a part, whose question is one bit of the index."""
-    hit = _step(below, e, forest)
-    if below.phase[e] == 1:
-        below.ones[e + 1, hit] |= bit
-    else:
-        below.zeros[e + 1, hit] |= bit
-
-
-@compiled
-def _append_leaf(below: _Way, e: int, columns: Longs, n_columns: int, lists: _Lists) -> _Lists:
-    lists = _append(_append(lists, _LEAF, below.node[e]), _PATTERN_START, lists.sizes[_PLACE])
-    for s in range(below.many[e]):
-        lists = _append(lists, _PLACE, _position(columns, n_columns, below.met[e, s]))
-        lists = _append(lists, _SHARE, below.share[e, s])
-        lists = _append(_append(lists, _ONES, below.ones[e, s]), _ZEROS, below.zeros[e, s])
-    return lists
-
-
-@compiled
-def _share(forest: Forest, at: int, child: int) -> float:
-    """Return the share of a node's training rows that go to a child; none where the node has none."""
-    return float(forest.cover[child] / forest.cover[at]) if forest.cover[at] > 0.0 else 0.0
-
-
-# --- rows to indices ------------------------------------------------------------------------------------------------
-
-
-@compiled
-def _answer(codes: Codes, first: int, n: int, row: int, questions: Questions, out: Patterns) -> None:
-    """Write 1 for rows whose answer is yes, 0 for the others."""
-    f, limit = questions.feature[row], questions.limit[row]
-    if limit >= 0:
-        for i in range(n):
-            out[i] = codes[f, first + i] <= limit
-    else:
-        start = questions.start[row]
-        for i in range(n):
-            out[i] = questions.answers[start + codes[f, first + i]]
-
-
-@compiled
-def _and_bit(out: Patterns, pattern: Patterns, yes: Patterns, bit: int, inverted: bool, n: int) -> None:
-    """Write a pattern whose bit stays set only where the answer is as it should be."""
-    mask = np.uint16(~(1 << bit) & 0xFFFF)
-    shift = np.uint16(bit)
-    if inverted:
-        for i in range(n):
-            out[i] = pattern[i] & (mask | ((yes[i] ^ np.uint16(1)) << shift))
-    else:
-        for i in range(n):
-            out[i] = pattern[i] & (mask | (yes[i] << shift))
-
-
-@compiled
-def _set_bit(out: Patterns, pattern: Patterns, yes: Patterns, bit: int, inverted: bool, n: int) -> None:
-    """Write a pattern with one more bit: whether the answer is as it should be."""
-    shift = np.uint16(bit)
-    flip = np.uint16(1 if inverted else 0)
-    for i in range(n):
-        out[i] = pattern[i] | ((yes[i] ^ flip) << shift)
-
-
-class Walk(NamedTuple):
-    """Room for a block of rows on its way down a tree."""
-
-    patterns: npt.NDArray[np.uint16]
-    met: Longs
-    many: Longs
-    node: Longs
-    phase: npt.NDArray[np.int8]
-    yes: Patterns
-    indices: Patterns
-
-
-@compiled
-def _room(forest: Forest) -> Walk:
-    levels = forest.depth + 2
-    return Walk(
-        np.zeros((levels, BLOCK), np.uint16),
-        np.zeros((levels, MOST_SLOTS + 1), np.int64),
-        np.zeros(levels, np.int64),
-        np.zeros(levels, np.int64),
-        np.zeros(levels, np.int8),
-        np.zeros(BLOCK, np.uint16),
-        np.zeros(BLOCK, np.uint16),
-    )
-
-
-@compiled
-def _next_part(
-    d: int, part: int, codes: Codes, first: int, n: int, forest: Forest, parts: Parts, questions: Questions, walk: Walk
-) -> int:  # fmt: skip
-    """Go on from level `d` to the next part, write the rows' indices, and return the level; -1 where the tree ends."""
-    while d >= 0:
-        at, m = walk.node[d], walk.many[d]
-        if walk.phase[d] == 0 and part < len(parts.root) and parts.root[part] == at:
-            _index(part, m, walk.patterns[d], codes, first, n, parts, questions, walk)
-            return d
-        if walk.phase[d] == 2:
-            d -= 1
-            continue
-        inverted = walk.phase[d] == 1
-        walk.phase[d] += 1
-        _answer(codes, first, n, forest.test[at], questions, walk.yes)
-        hit = -1
-        for s in range(m):
-            walk.met[d + 1, s] = walk.met[d, s]
-            if walk.met[d, s] == forest.feature[at]:
-                hit = s
-        if hit < 0:
-            walk.met[d + 1, m] = forest.feature[at]
-            _set_bit(walk.patterns[d + 1], walk.patterns[d], walk.yes, m, inverted, n)
-            m += 1
-        else:
-            _and_bit(walk.patterns[d + 1], walk.patterns[d], walk.yes, hit, inverted, n)
-        d += 1
-        walk.node[d], walk.phase[d], walk.many[d] = forest.right[at] if inverted else forest.left[at], 0, m
-    return -1
-
-
-@compiled
-def _index(
-    part: int, m: int, pattern: Patterns, codes: Codes, first: int, n: int, parts: Parts, questions: Questions,
-    walk: Walk,
-) -> None:  # fmt: skip
-    index = walk.indices
-    index[:n] = pattern[:n]
-    for k in range(parts.test_start[part], parts.test_start[part + 1]):
-        _answer(codes, first, n, parts.test[k], questions, walk.yes)
-        shift = np.uint16(m + k - parts.test_start[part])
-        for i in range(n):
-            index[i] |= walk.yes[i] << shift
-
-
-@compiled
-def count_indices(
-    codes: Codes, start: int, stop: int, weights: Floats, forest: Forest, parts: Parts, questions: Questions,
-    index_start: Longs,
-) -> Floats:  # fmt: skip
-    """Return the weight of the rows from `start` to `stop` at each index of each part.
-
-    Parameters
-    ----------
-    weights : ndarray of shape (n,)
-    index_start : ndarray of shape (n_parts + 1,)
-        Where the indices of each part begin.
-    """
-    out = np.zeros(index_start[-1])
-    walk = _room(forest)
-    for first in range(start, stop, BLOCK):
-        n = min(BLOCK, stop - first)
-        part = 0
-        while part < len(parts.root):
-            walk.node[0], walk.phase[0], walk.many[0] = forest.root[parts.tree[part]], 0, 0
-            walk.patterns[0, :n] = 0
-            d = 0
-            while True:
-                d = _next_part(d, part, codes, first, n, forest, parts, questions, walk)
-                if d < 0:
-                    break
-                at = index_start[part]
-                for i in range(n):
-                    out[at + walk.indices[i]] += weights[first + i]
-                part += 1
-                d -= 1
-    return out
-
-
-@compiled
-def list_seen(counts: Floats, index_start: Longs) -> Seen:
-    """Return which indices have rows."""
-    start, rank = np.zeros(len(index_start), np.int64), np.zeros(len(counts), np.int32)
-    index = np.zeros(len(counts), np.int32)
-    total = 0
-    for part in range(len(index_start) - 1):
-        for i in range(index_start[part], index_start[part + 1]):
-            if counts[i] > 0.0:
-                index[total], rank[i] = i - index_start[part], total - start[part]
-                total += 1
-        start[part + 1] = total
-    return Seen(start, index[:total].copy(), rank)
-
-
-@compiled
-def add_values(
-    codes: Codes, start: int, stop: int, forest: Forest, parts: Parts, questions: Questions, index_start: Longs,
-    seen: Seen, table: Floats, table_start: Longs, out: Floats,
-) -> None:  # fmt: skip
-    """Add what the tables say of the rows from `start` to `stop`.
-
-    Parameters
-    ----------
-    table_start : ndarray of shape (n_parts + 1,)
-        Where each part's table begins: for each of its columns and outputs of its leaves a number for each index seen.
-    out : ndarray of shape (n, n_features, n_outputs)
-    """
-    walk = _room(forest)
-    block, rank = np.zeros((out.shape[1] * out.shape[2], BLOCK)), np.zeros(BLOCK, np.int64)
-    for first in range(start, stop, BLOCK):
-        n = min(BLOCK, stop - first)
-        block[:] = 0.0
-        part = 0
-        while part < len(parts.root):
-            walk.node[0], walk.phase[0], walk.many[0] = forest.root[parts.tree[part]], 0, 0
-            walk.patterns[0, :n] = 0
-            d = 0
-            while True:
-                d = _next_part(d, part, codes, first, n, forest, parts, questions, walk)
-                if d < 0:
-                    break
-                for i in range(n):
-                    rank[i] = seen.rank[index_start[part] + walk.indices[i]]
-                _look_up(part, rank, n, forest, parts, seen, table, table_start[part], out.shape[2], block)
-                part += 1
-                d -= 1
-        for i in range(n):
-            for f in range(out.shape[1]):
-                for o in range(out.shape[2]):
-                    out[first + i, f, o] += block[f * out.shape[2] + o, i]
-
-
-@compiled
-def _look_up(
-    part: int, rank: Longs, n: int, forest: Forest, parts: Parts, seen: Seen, table: Floats, at: int, n_outputs: int,
-    block: Floats,
-) -> None:  # fmt: skip
-    """Add one part's entries, the table beginning at `at`, to a block of rows."""
-    output = forest.output[parts.tree[part]]
-    for q in range(parts.feature_start[part], parts.feature_start[part + 1]):
-        for j in range(forest.value.shape[1]):
-            row = parts.feature[q] * n_outputs + output + j
-            for i in range(n):
-                block[row, i] += table[at + rank[i]]
-            at += seen.start[part + 1] - seen.start[part]
-
-
-# --- tables ---------------------------------------------------------------------------------------------------------
+from debuggers.kernels.forest import Floats, Forest, Longs, smallest
+from debuggers.kernels.questions import questions_of
+from debuggers.kernels.tree_indices import Seen, add_values, count_indices, list_seen
+from debuggers.kernels.tree_parts import MOST_SLOTS, Parts, cut_trees
 
 
 @compiled
@@ -622,15 +111,19 @@ def fill_interventional(
     """
     known, tabled = np.zeros(1 << MOST_SLOTS, np.bool_), np.zeros((1 << MOST_SLOTS, MOST_SLOTS))
     rows, present = np.zeros(1 << MOST_SLOTS), np.zeros(1 << MOST_SLOTS, np.int64)
-    weight = _orders()
+    weight, filled = _orders(), np.zeros(1 << MOST_SLOTS, np.int64)
     for part in range(start, stop):
+        first, n_filled = index_start[part], 0
+        for index in range(1 << parts.bits[part]):
+            if background[first + index] != 0.0:
+                filled[n_filled] = index
+                n_filled += 1
         for leaf in range(parts.leaf_start[part], parts.leaf_start[part + 1]):
             m = parts.pattern_start[leaf + 1] - parts.pattern_start[leaf]
             known[: 1 << m] = False
             rows[: 1 << m] = 0.0
-            for index in range(1 << parts.bits[part]):
-                if background[index_start[part] + index] != 0.0:
-                    rows[_pattern(index, leaf, parts)] += background[index_start[part] + index]
+            for k in range(n_filled):
+                rows[_pattern(filled[k], leaf, parts)] += background[first + filled[k]]
             n_present = 0
             for pattern in range(1 << m):
                 if rows[pattern] != 0.0:
@@ -664,37 +157,30 @@ def _against_background(
     missed = full & ~pattern
     for s in range(m):
         out[pattern, s] = 0.0
-    if 1 << _size(pattern) <= n_present:
+    if 1 << np.int64(popcount(np.uint64(pattern))) <= n_present:
         sub = pattern
         while True:  # over the background patterns that make up for what this one misses
             if rows[missed | sub] != 0.0:
-                _against(pattern, missed | sub, m, rows[missed | sub], weight, out)
+                _against(pattern, missed | sub, rows[missed | sub], weight, out)
             if sub == 0:
                 return
             sub = (sub - 1) & pattern
     for k in range(n_present):
         if pattern | present[k] == full:
-            _against(pattern, present[k], m, rows[present[k]], weight, out)
+            _against(pattern, present[k], rows[present[k]], weight, out)
 
 
 @compiled
-def _against(pattern: int, other: int, m: int, share: float, weight: Floats, out: Floats) -> None:
-    ours, theirs = pattern & ~other, other & ~pattern
-    a, b = _size(ours), _size(theirs)
-    for s in range(m):
-        if (ours >> s) & 1:
-            out[pattern, s] += share * weight[a, b]
-        elif (theirs >> s) & 1:
-            out[pattern, s] -= share * weight[b, a]
-
-
-@compiled
-def _size(pattern: int) -> int:
-    n = 0
-    while pattern:
-        pattern &= pattern - 1
-        n += 1
-    return n
+def _against(pattern: int, other: int, share: float, weight: Floats, out: Floats) -> None:
+    ours, theirs = np.uint64(pattern & ~other), np.uint64(other & ~pattern)
+    a, b = np.int64(popcount(ours)), np.int64(popcount(theirs))
+    plus, minus = share * weight[a, b], share * weight[b, a]
+    while ours != 0:
+        out[pattern, lowest(ours)] += plus
+        ours &= ours - np.uint64(1)
+    while theirs != 0:
+        out[pattern, lowest(theirs)] -= minus
+        theirs &= theirs - np.uint64(1)
 
 
 @compiled
@@ -710,22 +196,6 @@ def _add_leaf(
         for j in range(width):
             row = parts.place[first + s] * width + j
             table[entry + row * size] += tabled[pattern, s] * forest.value[parts.leaf[leaf], j]
-
-
-def questions_of(splits: Splits) -> Questions:
-    """Return what the rows of the table of bits ask."""
-    sizes = np.diff(splits.code_start)
-    n_plain, n_more = int(splits.code_start[-1]), len(splits.feature)
-    feature = np.concatenate([np.repeat(np.arange(len(sizes)), sizes), splits.feature]).astype(np.int32)
-    limit = np.concatenate([np.arange(n_plain) - np.repeat(splits.code_start[:-1], sizes), np.full(n_more, -1)])
-    lengths = sizes[splits.feature]
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    answers = np.zeros(int(starts[-1]) + 1, np.uint8)
-    for t in range(n_more):
-        for r in range(int(splits.run_start[t]), int(splits.run_start[t + 1])):
-            answers[starts[t] + splits.run_low[r] : starts[t] + splits.run_high[r] + 1] = 1
-    start = np.concatenate([np.zeros(n_plain), starts[:-1]])
-    return Questions(feature, limit.astype(np.int64), start.astype(np.int64), answers)
 
 
 def gauss_legendre() -> tuple[Floats, Floats]:
@@ -751,4 +221,4 @@ def warm() -> None:
     fill_path_dependent(0, 1, forest, parts, seen, table, table_start, points, weights)
     fill_interventional(0, 1, forest, parts, seen, counts, index_start, table, table_start)
     out = np.zeros((2, 1, 1))
-    add_values(codes, 0, 2, forest, parts, questions, index_start, seen, table, table_start, out)
+    add_values(codes, 0, 2, forest, parts, questions, index_start, seen, table, table_start, np.ones(2), out)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from debuggers.models import columns, outputs
+from debuggers.models import columns, outputs, tree_wire
 from debuggers.models.adapter import Description, Refused, without
 from debuggers.models.outputs import Floats
 from debuggers.models.threads import FEW_ROWS
@@ -73,8 +73,6 @@ class CatBoostModel:
 
     def structure(self, kind: str) -> Mapping[str, columns.Array]:
         """Return the trees."""
-        from debuggers.models import tree_wire
-
         return tree_wire.booster_arrays(self._model, kind, self._task)
 
     def encoded(self, batch: pa.RecordBatch) -> Floats:

@@ -8,49 +8,22 @@ composed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from debuggers.models import columns, frames
+from debuggers.models import columns, frames, lightgbm_model, xgboost_model
+from debuggers.models.composed import ComposedTrees, Longs, Table
 from debuggers.models.tree_readers.reading import read_trees
 from debuggers.models.trees import Trees, UnreadableTrees
-
-Longs = npt.NDArray[np.int64]
-Table = pd.DataFrame | npt.NDArray[Any]
 
 # What gives one output for each input.
 _ONE_TO_ONE = {
     "StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler", "QuantileTransformer", "PowerTransformer",
     "Binarizer", "OrdinalEncoder",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class ComposedTrees:
-    """Trees, and how a raw table reaches them.
-
-    Parameters
-    ----------
-    trees : Trees
-    source : ndarray of shape (n_inputs,)
-        Raw column that feeds each input.
-    encode : callable
-        From a raw table to the inputs, as numbers of shape (n, n_inputs).
-    n_features : int
-        Raw columns.
-    is_plain : bool
-        Whether numbers reach the trees as they are.
-    """
-
-    trees: Trees
-    source: Longs
-    encode: Callable[[Table], npt.NDArray[np.float64]]
-    n_features: int
-    is_plain: bool = False
 
 
 def compose(estimator: Any) -> ComposedTrees:
@@ -200,8 +173,6 @@ def _coded(estimator: Any, library: str, table: Any) -> npt.NDArray[np.float64]:
     """Return a table's numbers; where it is a data frame with categories, their codes in the model's own lists."""
     if not isinstance(table, pd.DataFrame) or all(isinstance(d, np.dtype) and d.kind in "iufb" for d in table.dtypes):
         return numbers(table)
-    from debuggers.models import lightgbm_model, xgboost_model
-
     if library == "xgboost":
         booster = estimator if type(estimator).__name__ == "Booster" else estimator.get_booster()
         adapter: Any = xgboost_model.XGBoostModel(booster, None)

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from debuggers.labels import label_text
-from debuggers.models.composition import ComposedTrees, compose
+from debuggers.models.composed import ComposedTrees
+from debuggers.models.composition import compose
 from debuggers.models.model import Floats, Signature
 from debuggers.models.threads import joblib_of
 from debuggers.task import Task

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from debuggers.models import columns, outputs
+from debuggers.models import columns, composition, linear, outputs, tree_wire
 from debuggers.models.adapter import Description, Refused, Unavailable
 from debuggers.models.columns import Array
+from debuggers.models.composed import ComposedTrees
 from debuggers.models.outputs import Floats
 from debuggers.task import Task
-
-if TYPE_CHECKING:
-    from debuggers.models.composition import ComposedTrees
 
 
 class FittedModel:
@@ -68,8 +66,6 @@ class FittedModel:
 
     def structure(self, kind: str) -> Mapping[str, Array]:
         """Return trees, coefficients or layers, as `tree_wire` and `linear` in `debuggers.models` say."""
-        from debuggers.models import linear, tree_wire
-
         if kind == "trees":
             return tree_wire.composed_arrays(lambda: self._composed)
         return linear.structure(self._estimator, kind, self._names)
@@ -80,8 +76,6 @@ class FittedModel:
 
     @cached_property
     def _composed(self) -> ComposedTrees:
-        from debuggers.models import composition
-
         return composition.compose(self._estimator)
 
     def refit(self, batch: pa.RecordBatch, y: pa.Array, weights: Array | None) -> FittedModel:

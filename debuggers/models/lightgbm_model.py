@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from debuggers.models import columns, outputs
+from debuggers.models import columns, outputs, tree_wire
 from debuggers.models.adapter import ColumnError, Description, without
 from debuggers.models.outputs import Floats
 from debuggers.models.threads import FEW_ROWS
@@ -90,8 +90,6 @@ class LightGBMModel:
 
     def structure(self, kind: str) -> Mapping[str, columns.Array]:
         """Return the trees."""
-        from debuggers.models import tree_wire
-
         return tree_wire.booster_arrays(self._booster, kind, self._task)
 
     def encoded(self, batch: pa.RecordBatch) -> Floats:

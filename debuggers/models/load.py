@@ -15,7 +15,7 @@ import pyarrow as pa
 from debuggers import errors
 from debuggers.models import formats, frames, tree_wire
 from debuggers.models.answers import check_answer, fitting_columns
-from debuggers.models.composition import ComposedTrees, Table
+from debuggers.models.composed import ComposedTrees, Table
 from debuggers.models.model import Floats, Signature
 from debuggers.models.trees import UnreadableTrees
 from debuggers.sandbox import trust

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from debuggers.models import columns, onnx_graph, outputs
+from debuggers.models import columns, onnx_graph, outputs, tree_wire
 from debuggers.models.adapter import ColumnError, Description, Refused
 from debuggers.models.outputs import Floats
 from debuggers.task import Task
@@ -110,8 +110,6 @@ class OnnxModel:
 
     def structure(self, kind: str) -> Mapping[str, columns.Array]:
         """Return the trees."""
-        from debuggers.models import tree_wire
-
         # What the graph itself makes probabilities of is left as it is.
         return tree_wire.booster_arrays(self._data, kind, None if self._gives_probabilities() else self._task)
 

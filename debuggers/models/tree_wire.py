@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from debuggers.models.adapter import Unavailable
-from debuggers.models.composition import ComposedTrees, Table
+from debuggers.models.composed import ComposedTrees, Table
 from debuggers.models.tree_readers.reading import read_trees
 from debuggers.models.trees import Link, Trees, UnreadableTrees
 from debuggers.task import Task

@@ -178,7 +178,7 @@ class Trees:
         with np.errstate(
             over="ignore"
         ):  # what is too large for single precision becomes infinite there, as it does here
-            values = np.asarray(X, dtype=np.float32 if self.single else np.float64).astype(np.float64)
+            values = np.asarray(X, dtype=np.float32 if self.single else np.float64).astype(np.float64, order="C")
         if not np.isnan(self.missing):
             values[np.asarray(X) == self.missing] = np.nan
         if self.near_zero > 0.0:

@@ -59,7 +59,8 @@ def test_summaries_are_those_of_the_curves(seed: int, shape: Any, kind: tuple[in
     )
     rng = np.random.default_rng(seed)
     bins, anchors = rng.integers(0, 7, (shape[0], 90), np.int32), rng.integers(0, 7, shape[0])
-    found = effects.summary(how=Answer(codes[link], 0.7, 0.0, log_odds=False), anchors=anchors, bins=bins)
+    found = effects.summary(how=Answer(codes[link], 0.7, 0.0, log_odds=False), anchors=anchors)
+    local = effects.local(bins, how=Answer(codes[link], 0.7, 0.0, log_odds=False))
     np.testing.assert_allclose(found.mean, curves.mean(axis=0), atol=1e-9)
     np.testing.assert_allclose(found.deviation, curves.std(axis=0), atol=1e-7)
     centred = curves - np.stack([curves[:, c, :, a] for c, a in enumerate(anchors)], axis=1)[..., None]
@@ -69,7 +70,7 @@ def test_summaries_are_those_of_the_curves(seed: int, shape: Any, kind: tuple[in
         change = curves[rows, c, :, bins[c, rows]] - curves[rows, c, :, bins[c, rows] - 1]
         for o in range(outputs):
             sums = np.bincount(bins[c, rows], weights=change[:, o], minlength=7)
-            np.testing.assert_allclose(found.local[c, o], sums, atol=1e-9)
+            np.testing.assert_allclose(local[c, o], sums, atol=1e-9)
     level = curves - curves.mean(axis=3, keepdims=True)
     whole, rest = np.square(level).mean(axis=(0, 3)), np.square(level - level.mean(axis=0)).mean(axis=(0, 3))
     hidden = np.divide(rest, whole, out=np.zeros_like(rest), where=whole > 1e-12)

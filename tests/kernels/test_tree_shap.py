@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import combinations
-from math import factorial
 from typing import Any
 
 import numpy as np
@@ -13,56 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from debuggers.coding import Coder
-from debuggers.kernels import tree_shap
-from debuggers.kernels.tree_values import goes_left
+from debuggers.kernels.tree_parts import MOST_SLOTS
 from debuggers.loss_attribution import log_loss, loss_attributions, squared_error
 from debuggers.models.tree_readers.assembling import Tree, assemble
 from debuggers.models.trees import Trees, UnreadableTrees
 from debuggers.tree_attribution import TreeAttribution
-from tests.kernels.twins import Array, random_rows, random_trees
+from tests.kernels.twins import Array, expected_without, random_rows, random_trees, shapley
 
 SEEDS = st.integers(0, 100_000)
 SHAPES = st.sampled_from([(1, 2, 3), (4, 3, 4), (4, 1, 7), (2, 5, 6), (7, 3, 6), (3, 2, 0)])
 OUTPUTS = st.sampled_from([(1, False), (3, False), (3, True)])
-
-
-def shapley(value: Callable[[frozenset[int]], Array], n: int) -> Array:
-    """Return Shapley values of a game by its definition, shape (n, ...)."""
-    known = {frozenset(s): value(frozenset(s)) for k in range(n + 1) for s in combinations(range(n), k)}
-    out = []
-    for i in range(n):
-        total = np.zeros_like(known[frozenset()])
-        for s, v in known.items():
-            if i not in s:
-                total = total + factorial(len(s)) * factorial(n - len(s) - 1) / factorial(n) * (known[s | {i}] - v)
-        out.append(total)
-    return np.array(out)
-
-
-def expected(trees: Trees, x: Array, known: frozenset[int], source: Array) -> Array:
-    """Return what the trees say of a row of which some columns are known, by the training rows' shares."""
-    rounded = trees.rounded(x[None])[0]
-    out = trees.base.copy()
-
-    def walk(at: int, t: int, share: float) -> None:
-        if trees.feature[at] < 0:
-            first = trees.output[t]
-            out[first : first + trees.width] += share * trees.value[at] / trees.divisor
-            return
-        f, left, right = trees.feature[at], trees.left[at], trees.right[at]
-        if source[f] in known:
-            k = trees.members[at]
-            members = trees.set_value[trees.set_start[k] : trees.set_start[k + 1]] if k >= 0 else trees.set_value[:0]
-            goes = goes_left(rounded[f], trees.rule[at], trees.threshold[at], trees.missing_left[at], members)
-            walk(left if goes else right, t, share)
-            return
-        total = trees.cover[at]
-        for child in (left, right):
-            walk(child, t, share * trees.cover[child] / total if total else 0.0)
-
-    for t, root in enumerate(trees.root):
-        walk(root, t, 1.0)
-    return out
 
 
 def mixed(trees: Trees, x: Array, background: Array, known: frozenset[int], source: Array) -> Array:
@@ -81,9 +38,9 @@ def test_path_dependent_values_are_those_of_all_subsets(seed: int, shape: Any, o
     found = TreeAttribution(Coder(trees), X)
     own = np.arange(inputs)
     for row, values in zip(X, found.values(), strict=True):
-        truth = shapley(lambda s, row=row: expected(trees, row, s, own), inputs)  # type: ignore[misc]
+        truth = shapley(lambda s, row=row: expected_without(trees, row, s, own), inputs)  # type: ignore[misc]
         np.testing.assert_allclose(values, truth, atol=1e-9)
-    np.testing.assert_allclose(found.base, expected(trees, X[0], frozenset(), own), atol=1e-9)
+    np.testing.assert_allclose(found.base, expected_without(trees, X[0], frozenset(), own), atol=1e-9)
     np.testing.assert_allclose(found.values().sum(axis=1) + found.base, trees.raw(X), atol=1e-9)
 
 
@@ -112,7 +69,7 @@ def test_columns_that_feed_several_inputs_have_one_value() -> None:
     coder = Coder(trees, source, 3)
     trained, against = TreeAttribution(coder, X).values(), TreeAttribution(coder, X, background).values()
     for row, ours, theirs in zip(X, trained, against, strict=True):
-        np.testing.assert_allclose(ours, shapley(lambda s, r=row: expected(trees, r, s, source), 3), atol=1e-9)  # type: ignore[misc]
+        np.testing.assert_allclose(ours, shapley(lambda s, r=row: expected_without(trees, r, s, source), 3), atol=1e-9)  # type: ignore[misc]
         known = shapley(lambda s, r=row: mixed(trees, r, background, s, source), 3)  # type: ignore[misc]
         np.testing.assert_allclose(theirs, known.mean(axis=1), atol=1e-9)
 
@@ -143,8 +100,8 @@ def chain(columns: int) -> Trees:
 
 
 def test_ways_that_meet_many_columns_are_exact_up_to_the_limit() -> None:
-    trees = chain(tree_shap.MOST_SLOTS)
-    X = np.random.default_rng(0).normal(size=(20, tree_shap.MOST_SLOTS)) + 2
+    trees = chain(MOST_SLOTS)
+    X = np.random.default_rng(0).normal(size=(20, MOST_SLOTS)) + 2
     for background in (None, X[::-1] - 2):
         found = TreeAttribution(Coder(trees), X, background)
         np.testing.assert_allclose(found.values().sum(axis=1) + found.base, trees.raw(X), atol=1e-9)

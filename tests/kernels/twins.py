@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import combinations
+from math import factorial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from debuggers.kernels.tree_values import goes_left
 from debuggers.models.tree_readers.assembling import Tree, assemble
 from debuggers.models.trees import Rule, Trees
 
 Array = npt.NDArray[Any]
+Ask = Callable[[Array], Array]
 
 
 def random_trees(
@@ -76,3 +81,54 @@ def curves_by_asking(trees: Trees, X: Array, grid: Array) -> Array:
             changed[:, f] = value
             out[:, f, :, g] = trees.raw(changed)
     return out
+
+
+def shapley(value: Callable[[frozenset[int]], Array], n: int) -> Array:
+    """Return Shapley values of a game by its definition, shape (n, ...)."""
+    known = {frozenset(s): value(frozenset(s)) for k in range(n + 1) for s in combinations(range(n), k)}
+    out = []
+    for i in range(n):
+        total = np.zeros_like(known[frozenset()])
+        for s, v in known.items():
+            if i not in s:
+                total = total + factorial(len(s)) * factorial(n - len(s) - 1) / factorial(n) * (known[s | {i}] - v)
+        out.append(total)
+    return np.array(out)
+
+
+def expected_without(trees: Trees, x: Array, known: frozenset[int], source: Array) -> Array:
+    """Return what the trees say of a row of which some columns are known, by the training rows' shares."""
+    rounded = trees.rounded(x[None])[0]
+    out = trees.base.copy()
+
+    def walk(at: int, t: int, share: float) -> None:
+        if trees.feature[at] < 0:
+            first = trees.output[t]
+            out[first : first + trees.width] += share * trees.value[at] / trees.divisor
+            return
+        f, left, right = trees.feature[at], trees.left[at], trees.right[at]
+        if source[f] in known:
+            k = trees.members[at]
+            members = trees.set_value[trees.set_start[k] : trees.set_start[k + 1]] if k >= 0 else trees.set_value[:0]
+            goes = goes_left(rounded[f], trees.rule[at], trees.threshold[at], trees.missing_left[at], members)
+            walk(left if goes else right, t, share)
+            return
+        total = trees.cover[at]
+        for child in (left, right):
+            walk(child, t, share * trees.cover[child] / total if total else 0.0)
+
+    for t, root in enumerate(trees.root):
+        walk(root, t, 1.0)
+    return out
+
+
+def enumerated(ask: Ask, X: Array, background: Array) -> Array:
+    """Return interventional Shapley values by their definition, all subsets in one question."""
+    n = X.shape[1]
+    subsets = [s for k in range(n + 1) for s in combinations(range(n), k)]
+    asked = np.tile(background, (len(X) * len(subsets), 1, 1)).reshape(len(X), len(subsets), *background.shape)
+    for k, subset in enumerate(subsets):
+        asked[:, k, :, list(subset)] = X[:, list(subset)].T[:, :, None]
+    says = ask(asked.reshape(-1, n)).reshape(len(X), len(subsets), len(background), -1).mean(axis=2)
+    values = {frozenset(s): says[:, k] for k, s in enumerate(subsets)}
+    return np.moveaxis(shapley(values.__getitem__, n), 0, 1)

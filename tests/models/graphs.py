@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
+from tests.forests import rows
+
 
 def model(nodes: Sequence[Any], inputs: Sequence[Any], outputs: Sequence[Any], **weights: Any) -> bytes:
     initializers = [numpy_helper.from_array(np.asarray(value), name) for name, value in weights.items()]
@@ -43,3 +45,18 @@ def endless() -> bytes:
     loop = helper.make_node("Loop", ["times", "go", "x"], ["y"], body=body)
     times, go = np.array(1 << 60, np.int64), np.array(True)
     return model([loop], [floats("x", None, 1)], [floats("y", None, 1)], times=times, go=go)
+
+
+def onnx_bytes(model: Any, name: str) -> bytes:
+    """Return a fitted model of `tests.forests` as a graph."""
+    width = rows().shape[1]
+    import onnxmltools
+    import skl2onnx
+
+    if name in ("xgboost", "lightgbm"):
+        convert = getattr(onnxmltools, f"convert_{name}")
+        kind = onnxmltools.convert.common.data_types.FloatTensorType([None, width])
+        extra = {"zipmap": False} if name == "lightgbm" and hasattr(model, "classes_") else {}
+        return bytes(convert(model, initial_types=[("x", kind)], target_opset=15, **extra).SerializeToString())
+    options = {"options": {"zipmap": False}} if hasattr(model, "classes_") else {}
+    return bytes(skl2onnx.to_onnx(model, rows()[:1].astype(np.float32), target_opset=15, **options).SerializeToString())

@@ -9,11 +9,9 @@ from typing import Any
 import catboost
 import lightgbm
 import numpy as np
-import onnxmltools
 import onnxruntime
 import pandas as pd
 import pytest
-import skl2onnx
 import xgboost
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,6 +24,7 @@ from debuggers.models.tree_readers.assembling import Tree, assemble
 from debuggers.models.tree_readers.reading import read_trees
 from debuggers.models.trees import Link, Rule, Trees, UnreadableTrees
 from tests.forests import CASES, LEVELS, Array, fitted, raw, rows, takes_missing, truth
+from tests.models.graphs import onnx_bytes
 
 # Of these the sums are in double precision, and in the same order.
 EXACT = ("tree", "extra tree", "hist", "hist, categories", "lightgbm", "lightgbm, categories",
@@ -156,17 +155,6 @@ def test_an_onnx_graph_of_trees_is_read(name: str, kind: str) -> None:
     if kind == "binary" and found.shape[1] == 1:
         found = np.column_stack([1 - found, found])
     np.testing.assert_allclose(found.reshape(expected.shape), expected, rtol=1e-5, atol=1e-5)
-
-
-def onnx_bytes(model: Any, name: str) -> bytes:
-    width = rows().shape[1]
-    if name in ("xgboost", "lightgbm"):
-        convert = getattr(onnxmltools, f"convert_{name}")
-        kind = onnxmltools.convert.common.data_types.FloatTensorType([None, width])
-        extra = {"zipmap": False} if name == "lightgbm" and hasattr(model, "classes_") else {}
-        return bytes(convert(model, initial_types=[("x", kind)], target_opset=15, **extra).SerializeToString())
-    options = {"options": {"zipmap": False}} if hasattr(model, "classes_") else {}
-    return bytes(skl2onnx.to_onnx(model, rows()[:1].astype(np.float32), target_opset=15, **options).SerializeToString())
 
 
 @pytest.mark.parametrize(
