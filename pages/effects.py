@@ -54,13 +54,14 @@ if not len(curves):
 elif feature is None:
     first = result.ranking.iloc[0]
     frame.say(
-        f"{literal(first['feature'])} moves the mean prediction most, by {number(first['range'])}; "
-        f"{len(result.ranking)} features are ordered by that range."
+        f"{literal(first['feature'])} moves the mean prediction most, by {number(first['range'])} "
+        f"({literal(title)}); {len(result.ranking)} features are ordered by that range."
     )
     gallery = frame.drawn(result, "gallery", lambda: gallery_figure(curves, result.ranking, frame.palette), output)
     frame.chart(gallery, key="effects_gallery", alt="Curves of all features")
     st.caption(
-        f"One vertical scale. Choose a feature for its interval, single rows and ALE. Mean over {over(result.sampled)}"
+        f"One vertical scale: {literal(title)}. Choose a feature for its interval, single rows and ALE. "
+        f"Mean over {over(result.sampled)}"
     )
     picked = frame.table(
         result.ranking,
@@ -87,7 +88,10 @@ elif feature is None:
 elif len(result.surface):
     surface = result.surface[result.surface["output"] == output]
     low, high = surface["pdp"].min(), surface["pdp"].max()
-    frame.say(f"{literal(feature)} and {literal(other)} move the mean from {number(low)} to {number(high)}.")
+    frame.say(
+        f"{literal(feature)} and {literal(other)} move the mean "
+        f"from {number(low)} to {number(high)} ({literal(title)})."
+    )
     numeric = all(subject.test.schema[name].kind.is_numeric for name in (feature, other) if name)
     frame.chart(
         surface_figure(surface, frame.palette, title=title, solid=solid and numeric),
@@ -100,7 +104,7 @@ elif len(result.surface):
     frame.table(surface.assign(x=surface["x"].map(value_text), y=surface["y"].map(value_text)), key="effects_cells")
 else:
     rank = result.ranking.iloc[0]
-    moves = f"The mean prediction moves by {number(rank['range'])} along {literal(feature)}"
+    moves = f"The mean prediction moves by {number(rank['range'])} ({literal(title)}) along {literal(feature)}"
     frame.say(f"{moves}{groups_sentence(result, output)}.")
     if rank["disagreement"] > DISAGREE:
         st.info(disagreement_sentence(rank), icon=":material/compare_arrows:")
