@@ -11,6 +11,20 @@ from components.text import literal, number, value_text
 from debuggers.analyses.effects import EffectsParams, EffectsResult
 from debuggers.ensembles import why_unreadable
 
+NUMBER = st.column_config.NumberColumn
+CURVE = {
+    "pdp": NUMBER(
+        "PDP", help="Partial dependence: the mean prediction, were every row to have this value", format="%.4g"
+    ),
+    "pdp_low": NUMBER("PDP, low", help="Lower end of its 95 % interval", format="%.4g"),
+    "pdp_high": NUMBER("PDP, high", help="Upper end of its 95 % interval", format="%.4g"),
+    "ale": NUMBER("ALE", help="Accumulated local effect: 0 on average over the rows", format="%.4g"),
+    "ale_rows": NUMBER("Rows of ALE", help="Rows in the bin that ends here", format="localized"),
+    "heterogeneity": NUMBER("Heterogeneity", help="How far the single rows' centred curves differ", format="%.4g"),
+    "rows": NUMBER("Rows", help="Rows nearest to this value", format="localized"),
+    "support": NUMBER("Rows within reach", help="Share of the rows", format="percent"),
+}
+
 frame = open_page("effects")
 subject = frame.subject
 
@@ -129,6 +143,6 @@ else:
     if feature in result.left_out:
         st.caption(f"{result.left_out[feature]:,} rarer categories are not tried.")
     shown = curves.drop(columns=["feature", "output"])
-    frame.table(shown.assign(value=shown["value"].map(value_text)), key="effects_table")
+    frame.table(shown.assign(value=shown["value"].map(value_text)), key="effects_table", config=CURVE)
 
 frame.close(replace(params), result.table())
