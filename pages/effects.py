@@ -11,6 +11,20 @@ from components.text import literal, number, value_text
 from debuggers.analyses.effects import EffectsParams, EffectsResult
 from debuggers.ensembles import why_unreadable
 
+NUMBER = st.column_config.NumberColumn
+CURVE = {
+    "pdp": NUMBER(
+        "PDP", help="Partial dependence: the mean prediction, were every row to have this value", format="%.4g"
+    ),
+    "pdp_low": NUMBER("PDP, low", help="Lower end of its 95 % interval", format="%.4g"),
+    "pdp_high": NUMBER("PDP, high", help="Upper end of its 95 % interval", format="%.4g"),
+    "ale": NUMBER("ALE", help="Accumulated local effect: 0 on average over the rows", format="%.4g"),
+    "ale_rows": NUMBER("Rows of ALE", help="Rows in the bin that ends here", format="localized"),
+    "heterogeneity": NUMBER("Heterogeneity", help="How far the single rows' centred curves differ", format="%.4g"),
+    "rows": NUMBER("Rows", help="Rows nearest to this value", format="localized"),
+    "support": NUMBER("Rows within reach", help="Share of the rows", format="percent"),
+}
+
 frame = open_page("effects")
 subject = frame.subject
 
@@ -54,13 +68,14 @@ if not len(curves):
 elif feature is None:
     first = result.ranking.iloc[0]
     frame.say(
-        f"{literal(first['feature'])} moves the mean prediction most, by {number(first['range'])}; "
-        f"{len(result.ranking)} features are ordered by that range."
+        f"{literal(first['feature'])} moves the mean prediction most, by {number(first['range'])} "
+        f"({literal(title)}); {len(result.ranking)} features are ordered by that range."
     )
     gallery = frame.drawn(result, "gallery", lambda: gallery_figure(curves, result.ranking, frame.palette), output)
     frame.chart(gallery, key="effects_gallery", alt="Curves of all features")
     st.caption(
-        f"One vertical scale. Choose a feature for its interval, single rows and ALE. Mean over {over(result.sampled)}"
+        f"One vertical scale: {literal(title)}. Choose a feature for its interval, single rows and ALE. "
+        f"Mean over {over(result.sampled)}"
     )
     picked = frame.table(
         result.ranking,
@@ -87,7 +102,10 @@ elif feature is None:
 elif len(result.surface):
     surface = result.surface[result.surface["output"] == output]
     low, high = surface["pdp"].min(), surface["pdp"].max()
-    frame.say(f"{literal(feature)} and {literal(other)} move the mean from {number(low)} to {number(high)}.")
+    frame.say(
+        f"{literal(feature)} and {literal(other)} move the mean "
+        f"from {number(low)} to {number(high)} ({literal(title)})."
+    )
     numeric = all(subject.test.schema[name].kind.is_numeric for name in (feature, other) if name)
     frame.chart(
         surface_figure(surface, frame.palette, title=title, solid=solid and numeric),
@@ -100,7 +118,7 @@ elif len(result.surface):
     frame.table(surface.assign(x=surface["x"].map(value_text), y=surface["y"].map(value_text)), key="effects_cells")
 else:
     rank = result.ranking.iloc[0]
-    moves = f"The mean prediction moves by {number(rank['range'])} along {literal(feature)}"
+    moves = f"The mean prediction moves by {number(rank['range'])} ({literal(title)}) along {literal(feature)}"
     frame.say(f"{moves}{groups_sentence(result, output)}.")
     if rank["disagreement"] > DISAGREE:
         st.info(disagreement_sentence(rank), icon=":material/compare_arrows:")
@@ -125,6 +143,6 @@ else:
     if feature in result.left_out:
         st.caption(f"{result.left_out[feature]:,} rarer categories are not tried.")
     shown = curves.drop(columns=["feature", "output"])
-    frame.table(shown.assign(value=shown["value"].map(value_text)), key="effects_table")
+    frame.table(shown.assign(value=shown["value"].map(value_text)), key="effects_table", config=CURVE)
 
 frame.close(replace(params), result.table())

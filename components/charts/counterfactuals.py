@@ -34,7 +34,7 @@ def changes_figure(changes: pd.DataFrame, palette: Palette) -> go.Figure:
     plot = figure(palette, height=70 + ROW_HEIGHT * len(features), legend=False)
     # Where it is unchanged nothing is drawn; a category is drawn in the colour of no direction.
     plot.add_heatmap(
-        x=[str(c) for c in columns], y=[plotly_text(f, 30) for f in features],
+        x=[str(c) for c in columns], y=[plotly_text(f, 40) for f in features],
         z=np.where(known, np.nan_to_num(far), np.nan), text=texts,
         texttemplate="%{text}", textfont={"size": 12, "color": palette.text}, hoverinfo="skip",
         colorscale=scale((palette.cohort, palette.faint, palette.error)), zmin=-2 * most, zmax=2 * most,

@@ -216,8 +216,10 @@ def gallery_figure(curves: pd.DataFrame, ranking: pd.DataFrame, palette: Palette
     plot.update_annotations(font={"size": 12, "color": palette.text, "family": FONT})
     plot.update_layout(margin={"b": 36, "t": 36})
     plot.update_xaxes(
-        showgrid=False, zeroline=False, nticks=4, tickfont={"size": 10, "color": palette.muted}, linecolor=palette.line
-    )
+        showgrid=False, zeroline=False, nticks=4, tickfont={"size": 10, "color": palette.muted}, linecolor=palette.line,
+        # On a phone the labels of neighbours would run into each other.
+        tickangle=0, ticklabeloverflow="hide past domain",
+    )  # fmt: skip
     plot.update_yaxes(gridcolor=palette.faint, nticks=4, tickfont={"size": 10, "color": palette.muted})
     groups = dict(iter(curves.groupby("feature", sort=False)))
     for i, feature in enumerate(features):

@@ -26,6 +26,7 @@ from debuggers.subject import Subject
 from debuggers.task import Task
 
 ASKED, RULES = "what_if_counterfactuals", "what_if_moves"
+_BEGUN, _LAST = f"{RULES}_begun", f"{RULES}_last"
 NAMES = {"changes": "Fewest features", "sum": "Sum of moves", "largest": "Largest move"}
 WAYS = {"free": "either way", "up": "only up", "down": "only down", "fixed": "not at all"}
 
@@ -48,6 +49,8 @@ def draw_counterfactuals(bench: Bench, subject: Subject, result: WhatIfResult) -
             "Find the smallest changes", type="primary", icon=":material/search:", key="what_if_find",
             on_click=state.remember, args=(ASKED, key),
         )  # fmt: skip
+    if rules:
+        st.caption(_said(rules))
     if state.recall(ASKED) != key:
         st.caption(
             "Looks for the smallest changes of this row, several features at once, by which the model decides "
@@ -107,11 +110,35 @@ def _rules(subject: Subject) -> dict[str, Move]:
         "highest": st.column_config.NumberColumn("Highest", format="%.6g"),
         "may become": st.column_config.MultiselectColumn("May become", options=categories) if categories else None,
     }
+    key = f"{RULES}_{subject.fingerprint[:12]}"
     edited = st.data_editor(
-        table, key=f"{RULES}_{subject.fingerprint[:12]}", hide_index=True, column_config=config, num_rows="fixed"
+        _kept(key, table), key=key, hide_index=True, column_config=config, num_rows="fixed", placeholder=""
     )
+    state.remember(_LAST, (key, edited))
     moves = {str(row["feature"]): _move(subject, row) for row in edited.to_dict("records")}
     return {feature: move for feature, move in moves.items() if move != Move()}
+
+
+def _kept(key: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Return what the editor begins with: it forgets what was typed when another tab or page is drawn."""
+    if state.widget(key) is None:
+        last, edited = state.recall(_LAST, ("", table))
+        state.remember(_BEGUN, edited if last == key else table)
+    kept: pd.DataFrame = state.recall(_BEGUN, table)
+    return kept
+
+
+def _said(rules: Mapping[str, Move]) -> str:
+    """Say what may not change freely."""
+    parts = []
+    for feature, move in rules.items():
+        words = [] if move.direction == "free" else [WAYS[move.direction]]
+        words += [f"cost {shown(move.cost)}"] if move.cost != 1 else []
+        words += [f"from {shown(move.low)}"] if move.low is not None else []
+        words += [f"up to {shown(move.high)}"] if move.high is not None else []
+        words += [f"to {', '.join(map(str, move.allowed))}"] if move.allowed is not None else []
+        parts.append(f"{literal(feature)} {literal(', '.join(words))}")
+    return f"May move: {'; '.join(parts)}; every other feature either way."
 
 
 def _move(subject: Subject, row: Mapping[Any, Any]) -> Move:
@@ -170,16 +197,16 @@ def _table(bench: Bench, subject: Subject, found: Counterfactuals) -> None:
     table = pd.DataFrame(
         {
             "change": range(1, len(found.found) + 1),
-            "what changes": [
-                "; ".join(f"{f}: {shown(found.values[f])} → {shown(v)}" for f, v in c.changes.items())
-                for c in found.found
-            ],
             "features": [len(c.changes) for c in found.found],
             "cost": [c.cost for c in found.found],
             "smallest of its kind": [_proof(c) for c in found.found],
             **{name: outputs[:, i] for i, name in enumerate(names)},
             "decision": [c.decision for c in found.found],
             "plausible": ["unusual" if c.percentile > UNUSUAL else "yes" for c in found.found],
+            "what changes": [
+                "; ".join(f"{f}: {shown(found.values[f])} → {shown(v)}" for f, v in c.changes.items())
+                for c in found.found
+            ],
         }
     )
     if not subject.task.is_classification:
@@ -205,7 +232,7 @@ def _cells(subject: Subject, found: Counterfactuals) -> pd.DataFrame:
             now, units = found.values[feature], np.nan
             if subject.test.schema[feature].kind.is_numeric:
                 units = np.sign(float(new) - float(now)) * (0.3 + _share(subject, feature, float(new) - float(now)))
-            rows.append((i + 1, feature, f"→ {shown(new)}", units))
+            rows.append((i + 1, f"{feature}: {shown(now)}", f"→ {shown(new)}", units))
     return pd.DataFrame(rows, columns=["counterfactual", "feature", "text", "units"])
 
 
