@@ -111,7 +111,9 @@ def _planted(
             inside &= (table[name] == rng.choice(table[name].unique())).to_numpy()
         left = goal / inside.mean() if inside.any() else 1.0
         rest, column = inside, None
-        if interval and 0.01 < left < 0.7:
+        if interval:
+            if not 0.01 < left < 0.7:
+                continue
             column = table[f"x{rng.integers(NUMBERS)}"].to_numpy()
             start = rng.uniform(0, 1 - left)
             low, high = np.quantile(column, [start, start + left])

@@ -14,11 +14,11 @@ from debuggers.slices import Literal, Slice
 from debuggers.subject import Dataset
 
 Floats = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.uint8]
+Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 # Bins from the first, included, to the last, excluded.
 Range = tuple[int, int]
 # A number or date is cut into so many fine bins, "missing" included; the ends of intervals lie between them.
-FINE = 256
+FINE = 1024
 # Intervals of a column that stand out on their own and are added to those between quantiles.
 GUIDED = 2
 
@@ -201,6 +201,14 @@ def _axis(
 def _standing_out(sums: Floats, min_rows: int, known: int) -> list[tuple[int, int]]:
     """Return the ranges of known values that stand out most, one after the other and apart from each other."""
     totals = sums.sum(axis=0)
+    step = -(-known // 256)
+    starts = np.append(np.arange(0, known, step), known)
+    sums = np.add.reduceat(sums[:known], starts[:-1], axis=0) if known else sums
+    return [(int(starts[a]), int(starts[b])) for a, b in _bands(sums, totals, min_rows)]
+
+
+def _bands(sums: Floats, totals: Floats, min_rows: int) -> list[tuple[int, int]]:
+    known = len(sums)
     floor = kernel.overall_variance(totals)
     found: list[tuple[int, int]] = []
     free = [(0, known)]
