@@ -20,7 +20,7 @@ from debuggers.slices import Literal, Op, readable
 from debuggers.statistics import SEED
 from debuggers.subject import sample_rows
 
-Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+Codes = npt.NDArray[np.uint8 | np.uint16]
 MAX_BINS = 32
 # Of a category, however many bins are asked for.
 MAX_CATEGORIES = 255

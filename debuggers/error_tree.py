@@ -15,7 +15,7 @@ from debuggers.slices import Slice
 
 Floats = npt.NDArray[np.float64]
 # Bins of rows, one array per column.
-Codes = Sequence[npt.NDArray[np.uint8] | npt.NDArray[np.uint16]]
+Codes = Sequence[npt.NDArray[np.uint8 | np.uint16]] | npt.NDArray[np.uint8 | np.uint16]
 Places = npt.NDArray[np.int32]
 # Differences below this share are rounding.
 SAME = 1e-9
@@ -94,7 +94,7 @@ class ErrorTree:
 
         Parameters
         ----------
-        codes : sequence of ndarray of uint8, each of shape (n,)
+        codes : sequence of ndarray of uint8 or uint16, each of shape (n,)
             The rows' bins, in the order of `columns`.
         """
         places = np.zeros(n, dtype=np.int32)
@@ -114,7 +114,7 @@ def grow(columns: Sequence[Bins], codes: Codes, loss: Floats, *, depth: int, min
     Parameters
     ----------
     columns : sequence of Bins
-    codes : sequence of ndarray of uint8, each of shape (n,)
+    codes : sequence of ndarray of uint8 or uint16, each of shape (n,)
         Bins of the rows to grow on.
     loss : ndarray of shape (n,)
     depth : int

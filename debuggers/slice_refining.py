@@ -18,7 +18,6 @@ Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 # Times that each literal's ends are moved at most.
 SWEEPS = 4
-STEEP = (1.0,2.0)
 # By how much an end of an interval has to raise the evidence, beside leaving the interval open on that side.
 END_PRICE = 2.0
 
@@ -90,7 +89,6 @@ class Likelihood:
         sums : ndarray of shape (k, 3)
             Rows, sum of the loss, and sum of its square.
         """
-        own = _within(own)
         slope, offset = log(own / rest) - log((1 - own) / (1 - rest)), log((1 - own) / (1 - rest))
         return np.asarray((slope * sums[:, 1] / self.top + offset * sums[:, 0]) / self.dispersion, dtype=np.float64)
 
@@ -178,17 +176,9 @@ class Refining:
             return item, self._price(item)
         known = self.columns.bins[item.column].known
         sums = kernel.bin_sums(self.codes[item.column][among], self.likelihood.values[among], known + 1)[:known]
-        options = []
-        for steep in STEEP:
-            gains = self.likelihood.gains(sums, rest + steep * (own - rest), rest)
-            _, choice, low, high = likeliest_range(gains, sums[:, 0], float(self.min_rows))
-            if low < high:
-                moved = Item(item.column, low, high)
-                options.append((self.likelihood.evidence(among & rows_of(self.codes, [moved])), 2 * choice, moved))
-        if not options:
-            return item, self._price(item)
-        _, price, moved = max(options, key=lambda one: one[0])
-        return moved, price
+        gains = self.likelihood.gains(sums, own, rest)
+        _, choice, low, high = likeliest_range(gains, sums[:, 0], float(self.min_rows))
+        return (Item(item.column, low, high), 2 * choice) if low < high else (item, self._price(item))
 
     def _price(self, item: Item) -> float:
         """Return the price of a literal that is one of those of its column, all alike."""

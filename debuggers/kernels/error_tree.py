@@ -8,7 +8,7 @@ import numpy.typing as npt
 from debuggers.kernels.compiled import compiled_fast
 
 Floats = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+Codes = npt.NDArray[np.uint8 | np.uint16]
 Ints = npt.NDArray[np.int32]
 BLOCK = 256
 
@@ -125,8 +125,7 @@ def descend(codes: Codes, places: Ints, features: Ints, children: Ints) -> None:
 def warm() -> None:
     """Compile everything here, or read it from the disk, on a table of two rows."""
     places = np.zeros(2, dtype=np.int32)
-    for kind in (np.uint8, np.uint16):
-        codes = np.zeros(2, dtype=kind)
+    for codes in (np.zeros(2, np.uint8), np.zeros(2, np.uint16)):
         bin_numbers(np.array([0.0, 1.0]), np.array([0.5]), codes)
         node_sums(codes, places, np.ones(2), 0, 1, 3)
         descend(codes[None], places, np.full(1, -1, dtype=np.int32), np.zeros((1, 3), dtype=np.int32))
