@@ -22,7 +22,7 @@ from debuggers.subject import Subject
 from debuggers.task import Task
 
 RUNS, NOISE_RUNS, ROWS = 100, 200, 16_000
-# First seeds of the runs; nothing was tuned on any of them.
+# First seeds of the runs.
 SEEDS = (0, 2000)
 CALM, WEAK = 0.15, 0.40
 LEAST, MOST = 0.01, 0.08
@@ -215,9 +215,10 @@ def _explained(of: Subject, table: pd.DataFrame, found: WeakSlicesResult) -> Ite
         ]
         first = int(np.argmax(shares[1:])) + 1
         here, there = (added(of.error[half], inside[half], strata[half]) for half in (searched, ~searched))
+        verdict = "explained" if here < Settings.adds else "NOT EXPLAINED"
         yield (
-            f"{name}: {'explained' if here < Settings.adds else 'NOT EXPLAINED'}; t {added(of.error, inside, none):.1f} "
-            f"alone, beside the slices {here:.1f} on the half searched (a slice needs {Settings.adds}) and {there:.1f} "
+            f"{name}: {verdict}; t {added(of.error, inside, none):.1f} alone, beside the "
+            f"slices {here:.1f} on the half searched (a slice needs {Settings.adds}) and {there:.1f} "
             f"on the other; of its excess {shares[0]:.0%} vanishes beside all slices, {shares[first]:.0%} beside slice "
             f"{first}"
         )

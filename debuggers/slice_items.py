@@ -17,8 +17,8 @@ Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.uint8 | np.uint16]
 # Bins from the first, included, to the last, excluded.
 Range = tuple[int, int]
-# A number or date is cut into so many fine bins, "missing" included; the ends of intervals lie between them. The smallest
-# slice has 0.5 % of the rows: of 256 bins that were hardly more than one.
+# A number or date is cut into so many fine bins, "missing" included; the ends of intervals lie between them. The
+# smallest slice has 0.5 % of the rows: of 256 bins that would be hardly more than one.
 FINE = 1024
 # Intervals of a column that stand out on their own and are added to those between quantiles.
 GUIDED = 2
