@@ -20,8 +20,10 @@ from debuggers.slices import Literal, Op, readable
 from debuggers.statistics import SEED
 from debuggers.subject import sample_rows
 
-Codes = npt.NDArray[np.uint8]
+Codes = npt.NDArray[np.uint8 | np.uint16]
 MAX_BINS = 32
+# Of a category, however many bins are asked for.
+MAX_CATEGORIES = 255
 # Cuts between numbers need no more rows than this; the rows that fall between them are all counted.
 CUT_ROWS = 200_000
 # Where a column has more values than bins, one that a smaller share of the rows has counts as "other".
@@ -38,7 +40,7 @@ class Bins(ABC):
     Parameters
     ----------
     feature : str
-    codes : ndarray of uint8, shape (n,)
+    codes : ndarray of uint8 or, for more bins, uint16, shape (n,)
         Each row's bin: 0 to `known` - 1, and `known` where the value is missing.
     known : int
         Number of bins of known values.
@@ -229,8 +231,19 @@ def _numbers(name: str, values: npt.NDArray[np.float64], room: int, *, few: bool
     # An infinite value lies in the bin of the smallest or largest number, which then holds more than one value.
     exact = few and not infinite
     cuts = plain[1:] if few else [int(c) if whole and c.is_integer() else c for c in equal_cuts(finite, room)]
-    codes = kernel.bin_numbers(values, np.array(cuts, dtype=np.float64))
-    return Intervals(name, codes, len(cuts) + 1, tuple(cuts), tuple(plain) if exact else ())
+    return Intervals(name, number_codes(values, cuts), len(cuts) + 1, tuple(cuts), tuple(plain) if exact else ())
+
+
+def number_codes(values: npt.NDArray[np.float64], cuts: Sequence[float]) -> Codes:
+    """Return each value's bin: how many of the rising `cuts` are not above it; one more than there are for NaN."""
+    codes = np.empty(len(values), dtype=code_type(len(cuts) + 1))
+    kernel.bin_numbers(values, np.array(cuts, dtype=np.float64), codes)
+    return codes
+
+
+def code_type(largest: int) -> type[np.uint8 | np.uint16]:
+    """Return the smallest type that holds codes up to `largest`."""
+    return np.uint8 if largest < 256 else np.uint16
 
 
 def equal_cuts(values: npt.NDArray[np.float64], bins: int) -> list[float]:
@@ -275,10 +288,11 @@ def _dates(name: str, column: pd.Series, room: int) -> Intervals:
     codes = np.searchsorted(np.array(places), ranks, side="right")
     known = len(places) + 1 if len(distinct) else 0
     codes[ranks < 0] = known
-    return Intervals(name, codes.astype(np.uint8), known, tuple(distinct[p] for p in places), values)
+    return Intervals(name, codes.astype(code_type(known)), known, tuple(distinct[p] for p in places), values)
 
 
 def _categories(name: str, column: pd.Series, room: int) -> Categories:
+    room = min(room, MAX_CATEGORIES)
     found, distinct = pd.factorize(column)
     counts = np.bincount(found[found >= 0], minlength=len(distinct))
     usable = np.array([not isinstance(v, str) or len(v) <= MAX_TEXT for v in distinct], dtype=bool)

@@ -15,7 +15,7 @@ from debuggers.slices import Slice
 
 Floats = npt.NDArray[np.float64]
 # Bins of rows, one array per column.
-Codes = Sequence[npt.NDArray[np.uint8]] | npt.NDArray[np.uint8]
+Codes = Sequence[npt.NDArray[np.uint8 | np.uint16]] | npt.NDArray[np.uint8 | np.uint16]
 Places = npt.NDArray[np.int32]
 # Differences below this share are rounding.
 SAME = 1e-9
@@ -94,7 +94,7 @@ class ErrorTree:
 
         Parameters
         ----------
-        codes : sequence of ndarray of uint8, each of shape (n,)
+        codes : sequence of ndarray of uint8 or uint16, each of shape (n,)
             The rows' bins, in the order of `columns`.
         """
         places = np.zeros(n, dtype=np.int32)
@@ -114,7 +114,7 @@ def grow(columns: Sequence[Bins], codes: Codes, loss: Floats, *, depth: int, min
     Parameters
     ----------
     columns : sequence of Bins
-    codes : sequence of ndarray of uint8, each of shape (n,)
+    codes : sequence of ndarray of uint8 or uint16, each of shape (n,)
         Bins of the rows to grow on.
     loss : ndarray of shape (n,)
     depth : int
@@ -127,7 +127,6 @@ def grow(columns: Sequence[Bins], codes: Codes, loss: Floats, *, depth: int, min
     A split is the one that explains most of the squared deviation of the loss from its mean. Bins of a category are
     ordered by their mean loss in the node, which makes the best division in two one of the cuts along that order.
     """
-    codes = np.asarray(codes, dtype=np.uint8).reshape(len(columns), len(loss))
     searched = _Searched(columns, codes, loss - loss.mean() if len(loss) else loss, min_rows)
     nodes: list[Node] = [Node()]
     splits: dict[int, Split] = {}
@@ -151,7 +150,8 @@ def _descend(places: Places, codes: Codes, splits: Mapping[int, Split], nodes: S
     if not splits:
         return
     features = np.full(len(nodes), -1, dtype=np.int32)
-    children = np.zeros((len(nodes), 256), dtype=np.int32)
+    bins = 1 + max(max(node.allowed[node.feature]) for node in nodes if node.parent in splits)
+    children = np.zeros((len(nodes), bins), dtype=np.int32)
     for i, split in splits.items():
         features[i] = split.feature
     for j, node in enumerate(nodes):

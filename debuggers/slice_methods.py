@@ -116,7 +116,7 @@ def grown(columns: Columns, values: Floats, rows: Mask, settings: Settings, dept
 
 
 def _allowed(columns: Columns, column: int, codes: frozenset[int]) -> Mask:
-    table = np.zeros(256, dtype=bool)
+    table = np.zeros(columns.bins[column].known + 1, dtype=bool)
     table[list(codes)] = True
     return np.asarray(table[columns.bins[column].codes])
 

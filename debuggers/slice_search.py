@@ -12,7 +12,7 @@ import numpy.typing as npt
 from debuggers.execution import in_threads, report, threads
 from debuggers.kernels import slice_lattice as kernel
 from debuggers.slice_items import Codes, Columns, Item, Lattice, make_lattice, quantile_ranges, rows_of
-from debuggers.slice_refining import Rank, simplest, welch, worth
+from debuggers.slice_refining import Likelihood, Refining, welch
 from debuggers.strata import added, beyond, divided
 
 Floats = npt.NDArray[np.float64]
@@ -78,11 +78,6 @@ class Settings:
     def finalists(self) -> int:
         """Slices of which the ends are moved before the best is taken; where another score ranks, its first one."""
         return FINALISTS if self.ranking == "Welch t" else 1
-
-    @property
-    def rank(self) -> Rank:
-        """How slices are compared."""
-        return Rank(self.min_rows, RANKINGS[self.ranking], self.alpha)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,17 +173,19 @@ class _Round:
                 finalists[place] = items
             if len(finalists) == wanted:
                 break
-        found = in_threads(self._refined, list(finalists.values()), span=(0, 0))
+        likelihood = Likelihood(self.left, float(self.values.max()))
+        refining = Refining(self.columns, self.codes, likelihood, self.settings.min_rows, self.settings.adds)
+
+        def refined(coarse: tuple[Item, ...]) -> tuple[float, tuple[Item, ...]]:
+            worth, items = refining.simplest(coarse)
+            # What fits what is left better than it errs more than the rest stays as the search found it.
+            return (worth, items) if self._stands_out(items) else (-np.inf, coarse)
+
+        found = in_threads(refined, list(finalists.values()), span=(0, 0))
         return max(found, key=lambda one: one[0])[1] if found else None
 
     def _stands_out(self, items: Sequence[Item]) -> bool:
         return welch(self.values, rows_of(self.codes, items)) >= self.least
-
-    def _refined(self, coarse: tuple[Item, ...]) -> tuple[float, tuple[Item, ...]]:
-        items = simplest(self.columns, self.codes, self.left, coarse, self.settings.rank)
-        if not self._stands_out(items):  # it fits what is left better than it errs more than the rest
-            items = coarse
-        return worth(self.columns, self.codes, self.left, items), items
 
 
 def nearest(lattice: Lattice, codes: Sequence[Codes], items: Sequence[Item]) -> tuple[Item, ...]:

@@ -10,12 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from debuggers import metrics
-from debuggers.binning import Bins, Intervals, bin_column, round_between
+from debuggers.binning import Bins, Intervals, bin_column, number_codes, round_between
 from debuggers.ensembles import Ensemble, ensemble_of
 from debuggers.error_tree import ErrorTree, grow
 from debuggers.execution import report
 from debuggers.grouping import group_rows
-from debuggers.kernels import error_tree as kernel
 from debuggers.models.trees import UnreadableTrees
 from debuggers.slices import Slice
 from debuggers.statistics import halves, share
@@ -149,8 +148,7 @@ def _between(feature: str, values: Floats, cuts: Sequence[float]) -> Bins:
     known = np.unique(values[np.isfinite(values)])
     places = np.unique(np.searchsorted(known, np.array(cuts), side="right"))
     ends = [round_between(float(known[p - 1]), float(known[p])) for p in places if 0 < p < len(known)]
-    codes = kernel.bin_numbers(values, np.array(ends, dtype=np.float64))
-    return Intervals(feature, codes, len(ends) + 1, tuple(ends))
+    return Intervals(feature, number_codes(values, ends), len(ends) + 1, tuple(ends))
 
 
 # --- fidelity -------------------------------------------------------------------------------------------------------

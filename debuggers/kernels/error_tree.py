@@ -8,20 +8,19 @@ import numpy.typing as npt
 from debuggers.kernels.compiled import compiled_fast
 
 Floats = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.uint8]
+Codes = npt.NDArray[np.uint8 | np.uint16]
 Ints = npt.NDArray[np.int32]
 BLOCK = 256
 
 
 @compiled_fast
-def bin_numbers(values: Floats, cuts: Floats) -> Codes:
-    """Return each value's bin: how many of the rising `cuts` are not above it; ``len(cuts) + 1`` for NaN."""
+def bin_numbers(values: Floats, cuts: Floats, codes: Codes) -> None:
+    """Write each value's bin: how many of the rising `cuts` are not above it; ``len(cuts) + 1`` for NaN."""
     size = 1
     while size <= len(cuts):
         size *= 2
     padded = np.full(size, np.inf)
     padded[: len(cuts)] = cuts
-    codes = np.empty(len(values), np.uint8)
     low = np.zeros(BLOCK, np.int64)
     # All values of a block go through the same step of the search at once, which the compiler turns into vectors.
     for start in range(0, len(values), BLOCK):
@@ -36,7 +35,6 @@ def bin_numbers(values: Floats, cuts: Floats) -> Codes:
             value = values[start + i]
             # An infinite value is not below the padding either.
             codes[start + i] = min(low[i], len(cuts)) if value == value else len(cuts) + 1  # noqa: PLR0124 - NaN
-    return codes
 
 
 @compiled_fast
@@ -45,7 +43,7 @@ def node_sums(codes: Codes, places: Ints, loss: Floats, first: int, nodes: int, 
 
     Parameters
     ----------
-    codes : ndarray of uint8, shape (n,)
+    codes : ndarray of uint8 or uint16, shape (n,)
         Bins of the column, below `bins`.
     places : ndarray of int32, shape (n,)
         Node of each row.
@@ -109,12 +107,12 @@ def descend(codes: Codes, places: Ints, features: Ints, children: Ints) -> None:
 
     Parameters
     ----------
-    codes : ndarray of uint8, shape (columns, n)
+    codes : ndarray of uint8 or uint16, shape (columns, n)
     places : ndarray of int32, shape (n,)
         Node of each row; changed.
     features : ndarray of int32, shape (nodes,)
         Column that each node is split by, -1 for none.
-    children : ndarray of int32, shape (nodes, 256)
+    children : ndarray of int32, shape (nodes, bins)
         Child of each node for each bin of that column.
     """
     for r in range(len(places)):
@@ -126,7 +124,9 @@ def descend(codes: Codes, places: Ints, features: Ints, children: Ints) -> None:
 
 def warm() -> None:
     """Compile everything here, or read it from the disk, on a table of two rows."""
-    codes, places = bin_numbers(np.array([0.0, 1.0]), np.array([0.5])), np.zeros(2, dtype=np.int32)
-    node_sums(codes, places, np.ones(2), 0, 1, 3)
+    places = np.zeros(2, dtype=np.int32)
+    for codes in (np.zeros(2, np.uint8), np.zeros(2, np.uint16)):
+        bin_numbers(np.array([0.0, 1.0]), np.array([0.5]), codes)
+        node_sums(codes, places, np.ones(2), 0, 1, 3)
+        descend(codes[None], places, np.full(1, -1, dtype=np.int32), np.zeros((1, 3), dtype=np.int32))
     best_cut(np.ones(2), np.ones(2), 0.0, 0.0, 1.0)
-    descend(codes[None], places, np.full(1, -1, dtype=np.int32), np.zeros((1, 256), dtype=np.int32))

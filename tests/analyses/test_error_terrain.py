@@ -16,8 +16,6 @@ from debuggers.analyses.error_terrain import ErrorTerrainParams, ErrorTerrainRes
 from debuggers.analyses.weak_slices import WeakSlicesParams, weak_slices
 from debuggers.cohort import cohort_mask
 from debuggers.data.demos import write_demo
-from debuggers.debugger import all_debuggers
-from debuggers.errors import NotApplicable
 from debuggers.matching import Roles, make_subject
 from debuggers.opening import read_files
 from debuggers.slice_methods import METHODS
@@ -261,28 +259,6 @@ def test_one_row_per_category_is_no_region(method: str) -> None:
     found = run(scored(table, np.arange(900) % 4 == 0), method=method)
     assert all("id" not in place.features for place in found.places)
     assert any("of id only the 0 most frequent" in s for s in found.left_out)
-
-
-@pytest.mark.parametrize("measure", ["loss", "error"])
-def test_values_too_large_to_add_up_are_a_sentence(measure: str) -> None:
-    table = people(500).assign(said=0.0, y=np.linspace(-1, 1, 500) * 1e200)
-    of = make_subject("huge", table, Roles(target="y", predictions=("said",), task=Task.REGRESSION))
-    with pytest.raises(NotApplicable, match="larger units"):
-        run(of, measure=measure)
-
-
-def test_one_class_and_missing_targets_are_an_answer() -> None:
-    rng, features = np.random.default_rng(0), people(2_000)
-    table = features.assign(p=rng.random(2_000), y=np.where(rng.random(2_000) < 0.3, np.nan, 1.0))
-    of = make_subject("one", table, Roles(target="y", predictions=("p",), task=Task.BINARY))
-    found = run(of)
-    assert found.searched + found.held_out == table["y"].notna().sum()
-    assert found.findings == ()
-    assert "0 rows are too few" in run(of, measure="false positives").obstacle
-
-
-def test_no_labels_are_an_obstacle() -> None:
-    assert "labels" in (all_debuggers()["error_terrain"].obstacle(subject(Task.BINARY, labels=False)) or "")
 
 
 def test_odd_names_and_values_stay_what_they_are() -> None:

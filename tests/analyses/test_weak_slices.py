@@ -398,30 +398,6 @@ def test_many_columns_and_few_rows_are_searched() -> None:
     assert found.places[0].features == ("c3",)
 
 
-@pytest.mark.parametrize("measure", ["loss", "error"])
-def test_values_too_large_to_add_up_are_a_sentence(measure: str) -> None:
-    table = people(500).assign(said=0.0, y=np.linspace(-1, 1, 500) * 1e200)
-    of = make_subject("huge", table, Roles(target="y", predictions=("said",), task=Task.REGRESSION))
-    with pytest.raises(NotApplicable, match="larger units"):
-        run(of, measure=measure)
-
-
-def test_one_class_and_missing_targets_are_an_answer() -> None:
-    rng, features = np.random.default_rng(0), people(2_000)
-    table = features.assign(p=rng.random(2_000), y=np.where(rng.random(2_000) < 0.3, np.nan, 1.0))
-    of = make_subject("one", table, Roles(target="y", predictions=("p",), task=Task.BINARY))
-    found = run(of)
-    assert found.searched + found.held_out == table["y"].notna().sum()
-    assert found.findings == ()
-    assert "0 rows are too few" in run(of, measure="false positives").obstacle
-
-
-def test_no_labels_are_an_obstacle() -> None:
-    from debuggers.debugger import all_debuggers
-
-    assert "labels" in (all_debuggers()["weak_slices"].obstacle(subject(Task.BINARY, labels=False)) or "")
-
-
 def test_the_fault_of_the_credit_demo_is_found(tmp_path: Path) -> None:
     write_demo("credit", tmp_path, lambda _share, _text: None)
     of = read_files(tmp_path / "credit.json", tmp_path / "test.parquet", None, None).understand(Roles(target="default"))

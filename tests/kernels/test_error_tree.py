@@ -17,7 +17,9 @@ values = st.floats(allow_nan=True, allow_infinity=True)
 def test_a_value_lies_behind_every_cut_that_is_not_above_it(numbers: list[float], cuts: list[float]) -> None:
     ends, column = np.unique(np.array(cuts, dtype=np.float64)), np.array(numbers, dtype=np.float64)
     expected = np.where(np.isnan(column), len(ends) + 1, np.searchsorted(ends, column, side="right"))
-    np.testing.assert_array_equal(kernel.bin_numbers(column, ends), expected)
+    for codes in (np.empty(len(column), np.uint8), np.empty(len(column), np.uint16)):
+        kernel.bin_numbers(column, ends, codes)
+        np.testing.assert_array_equal(codes, expected)
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
