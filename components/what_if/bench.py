@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,6 +64,10 @@ class Bench:
         How long the quickest answer took: a slow model is asked with progress shown.
     linked : dict
         The edits that the link held when this bench last read or wrote it: other ones come from outside.
+    drawn_at : float
+        When all controls were last drawn, by the monotonic clock; infinite while they are being drawn.
+    told : str
+        Key of the widget that brought the latest value from the browser.
     """
 
     subject: str
@@ -74,6 +79,8 @@ class Bench:
     scenarios: list[Scenario] = field(default_factory=list)
     seconds: float = 0.0
     linked: Values = field(default_factory=dict)
+    drawn_at: float = math.inf
+    told: str = ""
 
     @property
     def edits(self) -> Values:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from components import compute, state
 from components.charts.strips import Heights, Look, strip_html
 from components.charts.theme import DARK, LIGHT
 from components.charts.what_if import readout_html
+from components.what_if import controls
 from components.what_if.bench import Bench, Step
 from components.what_if.controls import slider_span
 from debuggers.analyses.what_if import WhatIfParams, what_if
@@ -120,6 +122,31 @@ def test_a_moved_slider_changes_output_link_and_field() -> None:
     expected = what_if(OF, WhatIfParams(int(link(app, "what_if_row") or -1), '{"debt": 2.0}'))
     assert f"{expected.outputs['after'].iloc[0]:.1%}".replace("%", " %") in readout(app)
     assert "with 1 change" in said(app)
+
+
+def said_values(app: AppTest) -> list[bool]:
+    """Return for each slider and field whether the last run told the browser its value."""
+    fields = [w for w in app.number_input if str(w.key).startswith("what_if_field")]
+    assert len(fields) == len(app.slider) > 2
+    return [bool(w.proto.set_value) for w in (*fields, *app.slider)]
+
+
+def test_values_are_said_again_where_they_may_not_have_reached_the_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(controls, "SETTLED_SECONDS", 0)
+    app = page_of()
+    app.run()
+    assert not any(said_values(app)), "said once, and the browser has had time"
+    app.session_state["_page:what_if"].drawn_at = math.inf
+    app.run()
+    assert all(said_values(app)), "the last drawing was broken off"
+    monkeypatch.setattr(controls, "SETTLED_SECONDS", 3600)
+    app.run()
+    assert all(said_values(app)), "the last drawing has only just ended"
+    app.slider[0].set_value(app.slider[0].max)
+    app.run()
+    moved = app.slider[0]
+    assert not moved.proto.set_value, "it came from the browser"
+    assert list(moved.proto.default) == [moved.value]
 
 
 def test_a_link_brings_back_row_and_edits() -> None:
