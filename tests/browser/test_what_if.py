@@ -6,6 +6,7 @@ import re
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from sklearn.datasets import load_breast_cancer
 
 from tests.browser.conftest import NewPage, Watch
 from tests.browser.steps import PATIENCE, PROBE, answer, go_back_to, go_to, settle
@@ -13,6 +14,7 @@ from tools.chromium import wait_until_idle
 
 pytestmark = pytest.mark.browser
 LINK = "/what_if?demo=breast_cancer"
+FEATURES = [name.replace(" ", "_") for name in load_breast_cancer().feature_names]  # in the order of the demo
 PROVED = re.compile(r"(\d+) changes?: (.+) \(the smallest there is, proved\)\.")
 
 
@@ -73,3 +75,27 @@ def test_a_proved_smallest_change_flips_the_decision_and_its_link_shows_it(page:
     expect(decision(page)).to_have_text(after, timeout=PATIENCE)
     page.get_by_role("button", name="Undo", exact=True).click()
     expect(decision(page)).to_have_text(before, timeout=PATIENCE)
+
+
+def test_a_feature_that_may_not_change_is_left_alone_and_stays_so(page: Page) -> None:
+    visit(page)
+    first = find(page)[0]
+    page.get_by_role("button", name="What may change").click()
+    grid = page.get_by_test_id("stPopoverBody").get_by_test_id("data-grid-canvas")
+    expect(grid).to_be_visible(timeout=PATIENCE)
+    wait_until_idle(page, PATIENCE)
+    grid.click(position={"x": 20, "y": 52}, force=True)  # the first feature's name
+    for key in ("ArrowRight", *["ArrowDown"] * FEATURES.index(first), "Enter"):
+        page.keyboard.press(key)
+    expect(page.get_by_text("only up", exact=True)).to_be_visible(timeout=PATIENCE)
+    page.keyboard.type("not at all")
+    page.keyboard.press("Enter")
+    rule = page.get_by_test_id("stCaptionContainer").filter(has_text=f"May move: {first} not at all;")
+    expect(rule).to_be_visible(timeout=PATIENCE)
+    page.keyboard.press("Escape")
+    page.get_by_role("tab", name="History").click()
+    expect(rule).to_have_count(0, timeout=PATIENCE)
+    page.get_by_role("tab", name="Smallest change").click()
+    expect(rule).to_be_visible(timeout=PATIENCE)
+    wait_until_idle(page, PATIENCE)
+    assert first not in find(page)
