@@ -93,6 +93,29 @@ class Likelihood:
         return np.asarray((slope * sums[:, 1] / self.top + offset * sums[:, 0]) / self.dispersion, dtype=np.float64)
 
 
+def median_range(gains: Floats) -> tuple[int, int]:
+    """Return the medians of both ends of a range of bins, all ranges alike beforehand.
+
+    Parameters
+    ----------
+    gains : ndarray of shape (bins,)
+        By how much the logarithm of the likelihood rises if a bin's rows lie in the range.
+
+    Examples
+    --------
+    >>> median_range(np.array([-9.0, 9.0, 9.0, -9.0]))
+    (1, 3)
+    """
+    total = np.concatenate([[0.0], np.cumsum(gains)])
+    from_here = np.logaddexp.accumulate(total[::-1])[::-1]
+    up_to_here = np.logaddexp.accumulate(-total)
+    low, high = from_here[1:] - total[:-1], up_to_here[:-1] + total[1:]
+    first, last = (
+        int(np.searchsorted(np.cumsum(w) / w.sum(), 0.5)) for w in (np.exp(x - x.max()) for x in (low, high))
+    )
+    return first, max(last, first) + 1
+
+
 def _within(share: float) -> float:
     return min(max(share, kernel.SAME), 1 - kernel.SAME)
 
@@ -141,7 +164,7 @@ class Refining:
             if not clear or max(clear)[0] < worth:
                 break
             worth, chosen = max(clear)
-        return worth, self._opened(chosen)
+        return worth, self._centred(self._opened(chosen))
 
     def refined(self, items: Sequence[Item]) -> tuple[float, tuple[Item, ...]]:
         """Move the ends of a slice's intervals, one literal after the other, to where they are likeliest.
@@ -170,14 +193,10 @@ class Refining:
 
     def _moved(self, item: Item, others: Sequence[Item]) -> tuple[Item, float]:
         """Return an interval where it is likeliest, given the other literals, and its price."""
-        among = rows_of(self.codes, others)
-        own, rest = self.likelihood.means(among & rows_of(self.codes, [item]))
-        if own <= rest:
+        gains, rows = self._gains(item, others)
+        if gains is None:
             return item, self._price(item)
-        known = self.columns.bins[item.column].known
-        sums = kernel.bin_sums(self.codes[item.column][among], self.likelihood.values[among], known + 1)[:known]
-        gains = self.likelihood.gains(sums, own, rest)
-        _, choice, low, high = likeliest_range(gains, sums[:, 0], float(self.min_rows))
+        _, choice, low, high = likeliest_range(gains, rows, float(self.min_rows))
         return (Item(item.column, low, high), 2 * choice) if low < high else (item, self._price(item))
 
     def _price(self, item: Item) -> float:
@@ -199,6 +218,38 @@ class Refining:
                 if (open_.low, open_.high) != (0, known) and self._lost(chosen, wider) < END_PRICE:
                     chosen = wider
         return tuple(chosen)
+
+    def _centred(self, chosen: Sequence[Item]) -> tuple[Item, ...]:
+        """Put ends where they are as likely to lie further in as further out, which on average misses the fewest rows.
+
+        The likeliest end is often a chance row's; ends that were left open stay so.
+        """
+        items = list(chosen)
+        for i, item in enumerate(chosen):
+            known = self.columns.bins[item.column].known
+            if not self.columns.is_interval(item):
+                continue
+            gains, _ = self._gains(item, [other for other in items if other is not items[i]])
+            if gains is None:
+                continue
+            low, high = median_range(gains)
+            moved = Item(item.column, low if item.low else 0, high if item.high < known else known)
+            other = [*items[:i], moved, *items[i + 1 :]]
+            inside = self._rows(other)
+            if inside.sum() >= self.min_rows and welch(self.likelihood.values, inside) >= self.least:
+                items = other
+        return tuple(items)
+
+    def _gains(self, item: Item, others: Sequence[Item]) -> tuple[Floats | None, Floats]:
+        """Return what each bin says for being inside an interval, given the other literals, and the rows in it.
+
+        None where the interval errs no more than the rest.
+        """
+        among = rows_of(self.codes, others)
+        own, rest = self.likelihood.means(among & rows_of(self.codes, [item]))
+        known = self.columns.bins[item.column].known
+        sums = kernel.bin_sums(self.codes[item.column][among], self.likelihood.values[among], known + 1)[:known]
+        return (self.likelihood.gains(sums, own, rest) if own > rest else None), sums[:, 0]
 
     def _lost(self, chosen: Sequence[Item], wider: Sequence[Item]) -> float:
         return self.likelihood.evidence(self._rows(chosen)) - self.likelihood.evidence(self._rows(wider))

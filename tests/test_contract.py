@@ -75,7 +75,8 @@ def test_a_debugger_is_documented_and_has_a_page(debugger: Debugger) -> None:
     assert navigation.path_of(debugger.slug).exists()
     for declared in debugger.params.declared():
         assert declared.spec.help, f"{debugger.slug}.{declared.name} has no help"
-    assert all(field.name in (inspect.getdoc(type_of(debugger)) or "") for field in fields_of(debugger))
+    documented = "\n".join(inspect.getdoc(cls) or "" for cls in type_of(debugger).__mro__[:-1])
+    assert all(f"{field.name} :" in documented or f"{field.name}," in documented for field in fields_of(debugger))
 
 
 def type_of(debugger: Debugger) -> type:

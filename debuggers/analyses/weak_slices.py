@@ -112,7 +112,7 @@ def weak_slices(subject: Subject, params: WeakSlicesParams) -> WeakSlicesResult:
     >>> table["y"] = rng.normal(size=3000) * np.where(weak, 4, 1)
     >>> subject = make_subject("jobs", table, Roles(target="y", predictions=("said",)))
     >>> weak_slices(subject, WeakSlicesParams(draws=0)).table()[["slice", "confirmed"]].to_numpy().tolist()
-    [["age < 28 and job = 'b'", True]]
+    [["age < 30 and job = 'b'", True]]
     """
     found = examine(subject, params)
     nulls, skipped = _nulls(found, params)
