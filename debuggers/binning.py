@@ -25,7 +25,7 @@ MAX_BINS = 32
 # Of a category, however many bins are asked for.
 MAX_CATEGORIES = 255
 # Cuts between numbers need no more rows than this; the rows that fall between them are all counted.
-CUT_ROWS = 200_000
+CUT_ROWS = 20_000
 # Where a column has more values than bins, one that a smaller share of the rows has counts as "other".
 RARE = 0.002
 # A longer text makes no readable condition; such values count as "other".

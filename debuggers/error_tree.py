@@ -171,7 +171,7 @@ class _Searched:
 
     def best_splits(self, places: Places, nodes: Sequence[Node], level: range) -> dict[int, Split]:
         """Return the best split of each node of a level that has one, from one histogram per column."""
-        best: dict[int, Split] = {}
+        best: dict[int, tuple[int, _Cut]] = {}
         first, count = level.start, len(level)
 
         def sums(f: int) -> Floats:
@@ -182,16 +182,46 @@ class _Searched:
         for f, found in enumerate(map(sums, columns) if small else in_threads(sums, columns)):
             for i, cell in zip(level, found, strict=True):
                 allowed = nodes[i].allowed.get(f)
-                parts, gain = _best_cut(self.columns[f], allowed, cell[:, 0], cell[:, 1], self.min_rows)
-                if parts and (i not in best or gain > best[i].gain):
-                    best[i] = Split(f, parts, gain)
-        return dict(sorted(best.items()))
+                cut = _best_cut(self.columns[f], allowed, cell[:, 0], cell[:, 1], self.min_rows)
+                if cut is not None and (i not in best or cut.gain > best[i][1].gain):
+                    best[i] = f, cut
+        return {i: Split(f, cut.parts(), cut.gain) for i, (f, cut) in sorted(best.items())}
 
 
-def _best_cut(
-    column: Bins, allowed: frozenset[int] | None, n: Floats, s: Floats, min_rows: int
-) -> tuple[tuple[frozenset[int], ...], float]:
-    """Return the best division of one node by one column and its gain; no parts where none keeps enough rows.
+@dataclass(frozen=True, eq=False)
+class _Cut:
+    """A division of a node's bins: those before the cut, those from it on, and missing values where they have a side.
+
+    Parameters
+    ----------
+    n, s : ndarray of shape (known + 1,)
+        Rows, and sum of the loss, in each bin.
+    bins : ndarray of int
+        Known bins in the order that is cut.
+    place : int
+        Bins before the cut; none where only missing values are parted from the others.
+    missing : int or None
+    gain : float
+    """
+
+    n: Floats
+    s: Floats
+    bins: npt.NDArray[np.intp]
+    place: int
+    missing: int | None
+    gain: float
+
+    def parts(self) -> tuple[frozenset[int], ...]:
+        """Return the sides, the one with the largest mean loss first."""
+        sides = (self.bins[: self.place], self.bins[self.place :]) if self.place else (self.bins,)
+        parts = [frozenset(side.tolist()) for side in sides]
+        if self.missing is not None:
+            parts.append(frozenset({self.missing}))
+        return tuple(sorted(parts, key=lambda part: -_mean(self.n, self.s, part)))
+
+
+def _best_cut(column: Bins, allowed: frozenset[int] | None, n: Floats, s: Floats, min_rows: int) -> _Cut | None:
+    """Return the best division of one node by one column, None where none keeps enough rows.
 
     Parameters
     ----------
@@ -206,13 +236,7 @@ def _best_cut(
     gap = allowed is None and column.has_missing
     gap_n, gap_s = (n[column.missing], s[column.missing]) if gap and n[column.missing] >= min_rows else (0.0, 0.0)
     cut, gain = kernel.best_cut(n[known], s[known], gap_n, gap_s, float(min_rows))
-    if cut < 0:
-        return (), 0.0
-    sides = (known[:cut], known[cut:]) if cut else (known,)
-    parts = [frozenset(side.tolist()) for side in sides]
-    if gap:
-        parts.append(frozenset({column.missing}))
-    return tuple(sorted(parts, key=lambda part: -_mean(n, s, part))), gain
+    return None if cut < 0 else _Cut(n, s, known, cut, column.missing if gap else None, gain)
 
 
 def _leaning_means(n: Floats, s: Floats) -> Floats:
