@@ -66,6 +66,8 @@ class Bench:
         The edits that the link held when this bench last read or wrote it: other ones come from outside.
     drawn_at : float
         When all controls were last drawn, by the monotonic clock; infinite while they are being drawn.
+    doubtful : bool
+        Whether the browser may have missed values of the last drawing.
     told : str
         Key of the widget that brought the latest value from the browser.
     """
@@ -80,6 +82,7 @@ class Bench:
     seconds: float = 0.0
     linked: Values = field(default_factory=dict)
     drawn_at: float = math.inf
+    doubtful: bool = True
     told: str = ""
 
     @property

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -24,16 +23,17 @@ EXACT = 2**53 - 1
 SETTLED_SECONDS = 1.0
 
 
-def _draw(bench: Bench, column: Column, *, again: bool) -> None:
+def draw_controls(bench: Bench, column: Column) -> None:
+    """Draw what edits one feature, within `drawing`."""
     label = f"**{literal(column.name)}**"
     i, value = list(bench.before).index(column.name), bench.values[column.name]
     match column.kind:
         case Kind.NUMERIC | Kind.INTEGER:
-            _number(bench, column, i, label, value, again=again)
+            _number(bench, column, i, label, value)
         case Kind.CATEGORY | Kind.BOOLEAN:
-            _choice(bench, column, i, label, value, again=again)
+            _choice(bench, column, i, label, value)
         case Kind.TEXT | Kind.DATE:
-            _text(bench, column, i, label, value, again=again)
+            _text(bench, column, i, label, value)
     if column.name in bench.edits:
         st.button(
             literal(f"was {shown(bench.before[column.name])}"),
@@ -47,22 +47,22 @@ def _draw(bench: Bench, column: Column, *, again: bool) -> None:
 
 
 @contextmanager
-def controls_of(bench: Bench) -> Iterator[Callable[[Column], None]]:
-    """Give what draws the controls of one feature, and note when all are drawn.
+def drawing(bench: Bench) -> Iterator[None]:
+    """Note when the controls of all features are drawn.
 
     A run that overtakes another one drops what the browser has not fetched yet, and with it values that the server
     takes for shown: the browser would draw defaults, and send them back as if a person had chosen them. So values are
     said again where the last drawing was broken off or has only just ended.
     """
-    doubtful = time.monotonic() - bench.drawn_at < SETTLED_SECONDS
+    bench.doubtful = time.monotonic() - bench.drawn_at < SETTLED_SECONDS
     bench.drawn_at = math.inf
-    yield partial(_draw, bench, again=doubtful)
+    yield
     bench.drawn_at, bench.told = time.monotonic(), ""
 
 
-def _sync(bench: Bench, key: str, value: Any, *, again: bool) -> None:
+def _sync(bench: Bench, key: str, value: Any) -> None:
     """Let a widget show `value`: it may have been changed by its twin, by undo or by the link."""
-    if state.widget(key, _UNSET) != value or (again and key != bench.told):
+    if state.widget(key, _UNSET) != value or (bench.doubtful and key != bench.told):
         state.put_widget(key, value)
 
 
@@ -71,11 +71,11 @@ def _changed(bench: Bench, feature: str, key: str) -> None:
     bench.change(feature, None if value == "" else value)
 
 
-def _number(bench: Bench, column: Column, i: int, label: str, value: Any, *, again: bool) -> None:
+def _number(bench: Bench, column: Column, i: int, label: str, value: Any) -> None:
     whole = is_whole(column) and (value is None or (math.isfinite(value) and float(value).is_integer()))
     kind = int if whole and (value is None or abs(value) <= EXACT) else float
     field, slider = f"what_if_field_{i}_{kind.__name__}", f"what_if_slider_{i}"
-    _sync(bench, field, None if value is None or not math.isfinite(value) else kind(value), again=again)
+    _sync(bench, field, None if value is None or not math.isfinite(value) else kind(value))
     st.number_input(
         label, value=None, step=kind(1), format="%d" if kind is int else "%.6g", key=field, placeholder=MISSING,
         on_change=_changed, args=(bench, column.name, field),
@@ -86,7 +86,7 @@ def _number(bench: Bench, column: Column, i: int, label: str, value: Any, *, aga
     low, high, step = span
     # A missing value has no place on the slider: the thumb waits in the middle.
     place = type(low)((low + high) / 2 if value is None else min(max(value, low), high))
-    _sync(bench, slider, place, again=again)
+    _sync(bench, slider, place)
     st.slider(
         label, low, high, place, step=step, key=slider, label_visibility="collapsed",
         on_change=_changed, args=(bench, column.name, slider),
@@ -117,19 +117,19 @@ def slider_span(column: Column) -> tuple[float, float, float] | None:
     return float(low), float(high), float(size * next(m for m in (1, 2, 5, 10) if m * size >= rough * 0.999))
 
 
-def _choice(bench: Bench, column: Column, i: int, label: str, value: Any, *, again: bool) -> None:
+def _choice(bench: Bench, column: Column, i: int, label: str, value: Any) -> None:
     options = [False, True] if column.kind is Kind.BOOLEAN else list(column.categories)
     if value is not None and value not in options:
         options.insert(0, value)
     key = f"what_if_choice_{i}"
-    _sync(bench, key, value, again=again)
+    _sync(bench, key, value)
     st.selectbox(
         label, options, index=None, format_func=str, key=key, placeholder=MISSING,
         on_change=_changed, args=(bench, column.name, key),
     )  # fmt: skip
 
 
-def _text(bench: Bench, column: Column, i: int, label: str, value: Any, *, again: bool) -> None:
+def _text(bench: Bench, column: Column, i: int, label: str, value: Any) -> None:
     key = f"what_if_text_{i}"
-    _sync(bench, key, "" if value is None else str(value), again=again)
+    _sync(bench, key, "" if value is None else str(value))
     st.text_input(label, key=key, placeholder=MISSING, on_change=_changed, args=(bench, column.name, key))

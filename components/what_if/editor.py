@@ -19,7 +19,7 @@ from components.exports import export_menu
 from components.page import Frame
 from components.text import literal, number, percent
 from components.what_if.bench import Bench, shown
-from components.what_if.controls import controls_of
+from components.what_if.controls import draw_controls, drawing
 from components.what_if.evidence import draw_evidence
 from debuggers.analyses.what_if import WhatIfParams, WhatIfResult, outputs_alone, what_if
 from debuggers.editing import write_edits
@@ -177,10 +177,10 @@ class Editor:
         st.html(legend_html(look, subject.classes))
         responses = {r.feature: r for r in result.responses}
         grid = st.container(key="what_if_cells").grid(3, min_column_width=290, gap=("medium", "large"))
-        with grid, controls_of(self.bench) as draw_controls:
+        with grid, drawing(self.bench):
             for feature in features:
                 with st.container(gap=None, key=f"what_if_cell_{subject.test.features.index(feature)}"):
-                    draw_controls(schema[feature])
+                    draw_controls(self.bench, schema[feature])
                     st.html(
                         strip_html(
                             responses[feature],
