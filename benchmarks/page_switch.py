@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page
 
 from benchmarks.driving import opened_page, served, spread
-from tools.chromium import wait_until_idle
+from tools.chromium import MENU, wait_until_idle
 
 ROUNDS = 12
 
@@ -15,7 +15,7 @@ def main() -> None:
     with served() as (url, _), opened_page() as page:
         page.goto(f"{url}/overview?demo=credit")
         wait_until_idle(page, timeout=120_000)
-        names = [n.strip() for n in page.get_by_test_id("stSidebarNavLink").all_inner_texts() if n.strip() != "Load"]
+        names = [n.strip() for n in page.locator(MENU).all_inner_texts() if n.strip() != "Load"]
         for name in names:
             _switch(page, name)
         times: dict[str, list[float]] = {name: [] for name in names}
@@ -29,8 +29,8 @@ def main() -> None:
 
 # Timed inside the page, frame by frame: a driver's own click waits for animations before and after.
 SWITCH = """
-name => new Promise(done => {
-    const links = [...document.querySelectorAll('[data-testid="stSidebarNavLink"]')]
+([menu, name]) => new Promise(done => {
+    const links = [...document.querySelectorAll(menu)]
     const link = links.find(a => a.innerText.trim() === name)
     const start = performance.now()
     const look = () => {
@@ -46,7 +46,7 @@ name => new Promise(done => {
 
 
 def _switch(page: Page, name: str) -> float:
-    milliseconds: float = page.evaluate(SWITCH, name)
+    milliseconds: float = page.evaluate(SWITCH, [MENU, name])
     wait_until_idle(page)
     return milliseconds / 1000
 

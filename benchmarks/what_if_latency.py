@@ -11,7 +11,7 @@ import xgboost
 from playwright.sync_api import Page
 
 from benchmarks.driving import SHARED, opened_page, served, spread
-from tools.chromium import wait_until_idle
+from tools.chromium import MENU, wait_until_idle
 
 TABLE = SHARED / "data" / "credit_default_taiwan" / "default_of_credit_card_clients.csv"
 TARGET, FEATURES = "DEFAULT_NEXT_MONTH", 23
@@ -89,7 +89,7 @@ def _open(page: Page, url: str, model: Path, table: Path) -> None:
     page.get_by_role("button", name="Start debugging").click()
     page.get_by_role("heading", name="Overview", exact=True).wait_for()
     wait_until_idle(page)
-    page.get_by_test_id("stSidebarNavLink").filter(has_text="What-if").click()
+    page.locator(MENU).filter(has_text="What-if").click()
     page.locator(".fl-big").wait_for()
     wait_until_idle(page)
 

@@ -1,4 +1,4 @@
-"""Sections, pages and their order; a page that is not built has no entry."""
+"""Sections, pages and their order, and the menu; a page that is not built has no entry."""
 
 from __future__ import annotations
 
@@ -29,19 +29,51 @@ def title_of_page(slug: str) -> str:
 
 
 def declare(*, hidden: bool = False) -> Any:
-    """Declare the navigation, shown in the sidebar unless `hidden`, and return the page that the link asks for.
+    """Declare the pages, and return the one that the link asks for.
 
     The root has no page of its own: it leads to the Overview where a subject is open and to Load where none is.
-    Every page keeps its address that way, so that links stay valid.
+    Every page keeps its address that way, so that links stay valid. On a phone the menu is Streamlit's own, which
+    closes when a page is chosen; elsewhere it is `menu`. With `hidden` there is none.
     """
-    sections: dict[str, list[Any]] = {"Start": [st.Page(path_of(LOAD), title="Load", url_path=LOAD)]}
+    root = st.Page(_root, title="Faultline", url_path="root", default=True, visibility="hidden")
+    own = hidden or not _on_a_phone()
+    return st.navigation({"": [root], **_sections()}, position="hidden" if own else "sidebar", expanded=True)
+
+
+def menu(place: Any) -> dict[str, str]:
+    """Draw the menu, and return the parameters of its links: what is open, the rows and the threshold.
+
+    With them one press of Back is one page back. Streamlit's own menu drops them: written back by the page that is
+    reached, they are a step of their own in the browser's history.
+
+    Parameters
+    ----------
+    place : DeltaGenerator
+        An empty place in the sidebar; what was drawn in it before is replaced.
+    """
+    shared = state.link()
+    if not _on_a_phone():
+        with place.container(gap="small"):
+            for section, pages in _sections().items():
+                with st.container(gap=None):
+                    st.caption(section)
+                    for page in pages:
+                        st.page_link(page, query_params=shared, width="stretch")
+    return shared
+
+
+def _sections() -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {"Start": [st.Page(path_of(LOAD), title="Load", url_path=LOAD)]}
     for slug, debugger in sorted(all_debuggers().items(), key=lambda item: _position(item[0], item[1].title)):
         if path_of(slug).exists():
             page = st.Page(path_of(slug), title=debugger.title, url_path=slug)
-            sections.setdefault(debugger.section, []).append(page)
-    root = st.Page(_root, title="Faultline", url_path="root", default=True, visibility="hidden")
-    shown = {name: sections[name] for name in SECTIONS if name in sections}
-    return st.navigation({"": [root], **shown}, position="hidden" if hidden else "sidebar", expanded=True)
+            found.setdefault(debugger.section, []).append(page)
+    return {name: found[name] for name in SECTIONS if name in found}
+
+
+def _on_a_phone() -> bool:
+    """Whether the browser names itself as those of phones do."""
+    return "Mobi" in st.context.headers.get("User-Agent", "")
 
 
 def _root() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -174,13 +174,19 @@ def forget_link() -> None:
 
 
 def _write_url(opened: Opened) -> None:
-    """Let the link name what is open; navigation between pages drops it."""
+    """Let the link name what is open and chosen, in one step: navigation may drop it, and each step is one for Back."""
     name, value = (DEMO, opened.token[5:]) if opened.token.startswith("demo:") else (SUBJECT, opened.token)
-    other = SUBJECT if name == DEMO else DEMO
-    if st.query_params.get(name) != value:
-        st.query_params[name] = value
-    if other in st.query_params:
-        del st.query_params[other]
+    kept = {each: st.session_state.get(f"_linked:{each}") for each in (COHORT, THRESHOLD)}
+    params = {each: text for each, text in kept.items() if text is not None}
+    params |= {each: st.query_params.get_all(each) for each in st.query_params if each not in (DEMO, SUBJECT)}
+    _write({**params, name: value})
+
+
+def _write(params: Mapping[str, str | Sequence[str]]) -> None:
+    """Make these the link's parameters, unless they are."""
+    wanted = {name: [value] if isinstance(value, str) else list(value) for name, value in params.items()}
+    if wanted != {name: st.query_params.get_all(name) for name in st.query_params}:
+        st.query_params.from_dict(wanted)
 
 
 def link() -> dict[str, str]:
@@ -276,14 +282,13 @@ def linked(name: str) -> str | None:
 
 def set_linked(values: Mapping[str, str | None]) -> None:
     """Put values of a page into the link in one step, as the browser's way back takes it; None takes one out."""
-    params = {name: st.query_params.get_all(name) for name in st.query_params}
+    params: dict[str, str | Sequence[str]] = {name: st.query_params.get_all(name) for name in st.query_params}
     for name, value in values.items():
         st.session_state[f"_linked:{name}"] = value
         params.pop(name, None)
         if value is not None:
-            params[name] = [value]
-    if params != {name: st.query_params.get_all(name) for name in st.query_params}:
-        st.query_params.from_dict(params)
+            params[name] = value
+    _write(params)
 
 
 def remember(name: str, value: Any) -> None:
@@ -312,5 +317,6 @@ def entered() -> bool:
 
 
 def enter() -> None:
-    """Say that ``app.py`` has begun this run."""
+    """Say that ``app.py`` has begun this run, and let the link say again what navigation dropped."""
     st.session_state["_entered"] = True
+    opened()

@@ -19,6 +19,7 @@ FLAGS = (
     "--disable-sync",
     "--disable-dev-shm-usage",  # containers have 64 MB of it
 )
+MENU = '[data-testid="stSidebar"] [data-testid="stPageLink-NavLink"]'  # the links to the pages
 Commands = tuple[tuple[str, ...], ...]
 DEBIAN: Commands = (
     ("apt-get", "update", "-qq"),

@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 
 from playwright.sync_api import Browser, sync_playwright
 
-from tools.chromium import launch, wait_until_idle
+from tools.chromium import MENU, launch, wait_until_idle
 
 ROOT = Path(__file__).parents[1]
 SIZES = {"1440": (1440, 900), "390": (390, 844)}
@@ -43,7 +43,7 @@ def find_pages(browser: Browser, base_url: str, query: str) -> list[str]:
     with browser.new_page(viewport={"width": 1440, "height": 900}) as page:
         page.goto(f"{base_url}/?{query}")
         wait_until_idle(page)
-        links = page.locator('[data-testid="stSidebarNavLink"]').evaluate_all("all => all.map(a => a.href)")
+        links = page.locator(MENU).evaluate_all("all => all.map(a => a.href)")
     return list(dict.fromkeys(["/", *(urlsplit(link).path for link in links)]))
 
 

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from tools.chromium import wait_until_idle
+from tools.chromium import MENU, wait_until_idle
 
 PATIENCE = 120_000  # milliseconds: a page may train a demo's model or start a process for an uploaded one first
-A_MOMENT = 10_000
 CHARTS = '.js-plotly-plot, [data-testid="stVegaLiteChart"] canvas, [data-testid="stVegaLiteChart"] svg, .fl-readout'
 # A link to a page makes Streamlit look for itself below that page first, which Chromium writes to the console.
 PROBE = "/_stcore/"
@@ -53,31 +52,20 @@ def open_demo(page: Page, name: str) -> None:
 
 def sidebar_pages(page: Page) -> list[str]:
     """Return the names of the pages in the sidebar."""
-    links = page.get_by_test_id("stSidebarNavLink")
+    links = page.locator(MENU)
     expect(links.first).to_be_visible()
     return [name.strip() for name in links.all_inner_texts()]
 
 
 def go_to(page: Page, name: str) -> None:
     """Choose a page in the sidebar."""
-    page.get_by_test_id("stSidebarNavLink").filter(has_text=name).click()
+    page.locator(MENU).filter(has_text=name).click()
     settle(page, name)
 
 
 def go_back_to(page: Page, name: str) -> None:
-    """Press the browser's Back until a page is shown.
-
-    It takes a second press where the browser had shown a page before it learned the rest of its address: then that is a
-    step of its own.
-    """
-    for waiting in (A_MOMENT, PATIENCE):
-        page.go_back()
-        try:
-            expect(heading(page)).to_have_text(name, timeout=waiting)
-            break
-        except AssertionError:
-            if waiting == PATIENCE:
-                raise
+    """Press the browser's Back, once: a page is one step of its history."""
+    page.go_back()
     settle(page, name)
 
 

@@ -32,7 +32,7 @@ from tests.browser.steps import (
     start_debugging,
     upload,
 )
-from tools.chromium import wait_until_idle
+from tools.chromium import MENU, wait_until_idle
 
 pytestmark = pytest.mark.browser
 DEMO = "Breast cancer"
@@ -93,6 +93,34 @@ def test_a_typed_cohort_goes_along_to_every_page_and_into_the_link(page: Page, n
     go_to(page, "Residuals")
     go_back_to(page, "Effects")
     expect(cohort_bar(page)).to_contain_text("70 of 228 rows")
+
+
+def test_a_page_of_the_menu_opens_in_a_tab_of_its_own_with_the_same_rows(
+    page: Page, new_page: NewPage, watch: Watch
+) -> None:
+    watch.allow(PROBE)
+    page.goto(f"/?{PATH_OF_DEMO}&cohort=mean_radius+%3E+15")
+    settle(page, "Overview")
+    address = page.locator(MENU).filter(has_text="Residuals").evaluate("link => link.href")
+    other = new_page()
+    other.goto(address)
+    settle(other, "Residuals")
+    expect(cohort_bar(other)).to_contain_text("70 of 228 rows")
+
+
+def test_on_a_phone_the_menu_closes_when_a_page_is_chosen(browser: Browser, server: Server) -> None:
+    agent = "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36"
+    with browser.new_context(
+        base_url=server.url, viewport={"width": 390, "height": 844}, user_agent=agent, is_mobile=True, has_touch=True
+    ) as context:
+        page = context.new_page()
+        page.goto(f"/?{PATH_OF_DEMO}&cohort=mean_radius+%3E+15")
+        settle(page, "Overview")
+        page.get_by_test_id("stExpandSidebarButton").click()
+        page.get_by_test_id("stSidebarNavLink").filter(has_text="Residuals").click()
+        settle(page, "Residuals")
+        expect(page.get_by_test_id("stSidebar")).to_have_attribute("data-collapsed", "true")
+        expect(cohort_bar(page)).to_contain_text("70 of 228 rows")
 
 
 def test_a_bar_becomes_the_cohort_until_it_is_cleared_or_another_is_chosen(page: Page) -> None:

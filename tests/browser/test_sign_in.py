@@ -22,6 +22,7 @@ from starlette.routing import Route
 
 from tests.browser.conftest import serving
 from tests.browser.steps import PATIENCE, go_to, open_demo, settle, write_note
+from tools.chromium import MENU
 from tools.ports import free_port
 
 pytestmark = pytest.mark.browser
@@ -111,7 +112,7 @@ def test_nobody_sees_a_page_before_signing_in(browser: Browser, tmp_path: Path) 
             for path in ("/overview?demo=breast_cancer", "/load", "/"):
                 page.goto(path)
                 expect(page.get_by_role("button", name="Sign in")).to_be_visible(timeout=PATIENCE)
-                expect(page.get_by_test_id("stSidebarNavLink")).to_have_count(0)
+                expect(page.locator(MENU)).to_have_count(0)
             page.get_by_role("button", name="Sign in").click()
             settle(page, "Load")
             expect(page.get_by_test_id("stSidebar")).to_contain_text(NAME)
