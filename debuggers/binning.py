@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,7 @@ class Bins(ABC):
         """Code of a missing value."""
         return self.known
 
-    @property
+    @cached_property
     def has_missing(self) -> bool:
         """Whether any value is missing."""
         return bool((self.codes == self.missing).any())

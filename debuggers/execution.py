@@ -95,15 +95,14 @@ def in_threads(
     with ThreadPoolExecutor(threads()) as pool:
         futures = [pool.submit(work, piece) for piece in pieces]
         try:
-            waiting = set(futures)
+            waiting = set(futures) if high > low else set()
             while waiting:
                 waiting = wait(waiting, return_when=FIRST_COMPLETED).not_done
-                if high > low:
-                    report(low + (high - low) * (1 - len(waiting) / len(futures)), message)
+                report(low + (high - low) * (1 - len(waiting) / len(futures)), message)
+            return [future.result() for future in futures]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-        return [future.result() for future in futures]
 
 
 def threads() -> int:
