@@ -102,6 +102,13 @@ def upload(page: Page, label: str, *files: Path) -> None:
     uploader.locator("input[type=file]").set_input_files(list(files))
 
 
+def upload_both(page: Page, model: Path, table: Path) -> None:
+    """Choose a model and, once the page says that it was understood, a test table, as its sentence asks."""
+    upload(page, "Model", model)
+    expect(page.get_by_text("Now choose the test table.")).to_be_visible(timeout=PATIENCE)
+    upload(page, "Test table", table)
+
+
 def start_debugging(page: Page) -> None:
     """Open what was uploaded."""
     button = page.get_by_role("button", name="Start debugging")

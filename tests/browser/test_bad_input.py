@@ -26,6 +26,7 @@ from tests.browser.steps import (
     sidebar_pages,
     start_debugging,
     upload,
+    upload_both,
 )
 from tests.names import ODD
 from tools.chromium import wait_until_idle
@@ -61,8 +62,7 @@ def expect_name(where: Locator, name: str) -> None:
 def test_odd_names_stay_names_and_bad_files_cost_nothing(page: Page, folder: Path) -> None:
     page.goto("/")
     settle(page, "Load")
-    upload(page, "Model", folder / "<b>odd<b>.onnx")
-    upload(page, "Test table", folder / "odd.csv")
+    upload_both(page, folder / "<b>odd<b>.onnx", folder / "odd.csv")
     positive = page.get_by_role("radio", name="<i>yes</i>")
     expect(positive).to_be_checked(timeout=PATIENCE)
     main = page.get_by_test_id("stMain")

@@ -30,7 +30,7 @@ from tests.browser.steps import (
     settle,
     sidebar_pages,
     start_debugging,
-    upload,
+    upload_both,
 )
 from tools.chromium import MENU, wait_until_idle
 
@@ -206,9 +206,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_uploaded_model_and_table_are_debugged(page: Page, files: Path, model: str) -> None:
     page.goto("/")
     settle(page, "Load")
-    upload(page, "Model", files / model)
-    expect(page.get_by_text("Now choose the test table.")).to_be_visible(timeout=PATIENCE)
-    upload(page, "Test table", files / "people.csv")
+    upload_both(page, files / model, files / "people.csv")
     expect(page.get_by_role("combobox", name="Target", exact=True)).to_have_value("target", timeout=PATIENCE)
     start_debugging(page)
     expect(answer(page)).to_contain_text("on 400 rows")

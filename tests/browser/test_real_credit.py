@@ -17,7 +17,7 @@ from tests.browser.steps import (
     settle,
     sidebar_pages,
     start_debugging,
-    upload,
+    upload_both,
 )
 from tools.chromium import wait_until_idle
 
@@ -34,9 +34,7 @@ def test_the_app_shows_the_published_figures(page: Page, tmp_path_factory: pytes
     model, table = credit.write(tmp_path_factory.mktemp("credit"))
     page.goto("/")
     settle(page, "Load")
-    upload(page, "Model", model)
-    expect(page.get_by_text("Now choose the test table.")).to_be_visible(timeout=PATIENCE)
-    upload(page, "Test table", table)
+    upload_both(page, model, table)
     expect(page.get_by_role("combobox", name="Target", exact=True)).to_have_value(credit.TARGET, timeout=PATIENCE)
     choose(page, "Row id", "ID")
     page.get_by_role("spinbutton", name="Decision threshold").fill("0.25")

@@ -24,7 +24,7 @@ from tests.browser.steps import (
     settle,
     start_debugging,
     unfold,
-    upload,
+    upload_both,
     write_note,
 )
 from tools.chromium import wait_until_idle
@@ -55,8 +55,7 @@ def visiting(browser: Browser, server: Server) -> Iterator[Page]:
 def open_own(page: Page, files: tuple[Path, Path]) -> None:
     page.goto("/")
     settle(page, "Load")
-    upload(page, "Model", files[0])
-    upload(page, "Test table", files[1])
+    upload_both(page, *files)
     start_debugging(page)
 
 
