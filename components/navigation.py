@@ -55,7 +55,7 @@ def menu(place: Any) -> dict[str, str]:
     if not _on_a_phone():
         with place.container(gap="small"):
             for section, pages in _sections().items():
-                with st.container(gap=None):
+                with st.container(gap="xxsmall"):
                     st.caption(section)
                     for page in pages:
                         st.page_link(page, query_params=shared, width="stretch")
