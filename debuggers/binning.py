@@ -14,8 +14,7 @@ import pandas as pd
 
 from debuggers.data.schema import Column, Kind, Schema
 from debuggers.execution import in_threads
-from debuggers.kernels import cuts as cuts_kernel
-from debuggers.kernels import error_tree as kernel
+from debuggers.kernels import cuts as kernel
 from debuggers.slices import Literal, Op, readable
 from debuggers.statistics import SEED
 from debuggers.subject import sample_rows
@@ -255,8 +254,12 @@ def equal_cuts(values: npt.NDArray[np.float64], bins: int) -> list[float]:
     [250.0, 500.0, 750.0]
     """
     sample = values[_sampled(len(values))] if len(values) > CUT_ROWS else values
-    distinct, counts = np.unique(sample, return_counts=True)
-    return [float(cut) for cut in cuts_kernel.even_cuts(distinct, np.cumsum(counts, dtype=np.int64), bins)]
+    distinct, ends = kernel.steps(sample)
+    if not len(distinct):
+        distinct, counts = np.unique(sample, return_counts=True)
+        ends = np.cumsum(counts, dtype=np.int64)
+    cuts: list[float] = kernel.even_cuts(distinct, ends, bins).tolist()
+    return cuts
 
 
 @lru_cache(maxsize=4)
@@ -275,7 +278,7 @@ def round_between(low: float, high: float) -> float:
     >>> round_between(31873.2, 32411.9), round_between(0.123, 0.131), round_between(-2.0, 5.0)
     (32000.0, 0.13, 0.0)
     """
-    return float(cuts_kernel.round_between(low, high))
+    return float(kernel.round_between(low, high))
 
 
 def _dates(name: str, column: pd.Series, room: int) -> Intervals:

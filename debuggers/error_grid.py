@@ -80,10 +80,11 @@ def cell_table(
     filled = np.flatnonzero(sums.rows)
     at = np.array(np.unravel_index(filled, sizes)).T.tolist()
     places = [Slice(tuple(axis.literal([code]) for axis, code in zip(axes, codes, strict=True))) for codes in at]
-    table = region_table(places, sums.at(filled), sums, target, slices)
-    table.insert(0, "cell", filled)
-    table.insert(1, "x", [codes[0] for codes in at])
-    table.insert(2, "y", [codes[1] if len(codes) > 1 else 0 for codes in at])
-    table.insert(3, "x_label", [axes[0].label(codes[0]) for codes in at])
-    table.insert(4, "y_label", [axes[1].label(codes[1]) if len(codes) > 1 else "" for codes in at])
-    return table
+    where = {
+        "cell": filled,
+        "x": [codes[0] for codes in at],
+        "y": [codes[1] if len(codes) > 1 else 0 for codes in at],
+        "x_label": [axes[0].label(codes[0]) for codes in at],
+        "y_label": [axes[1].label(codes[1]) if len(codes) > 1 else "" for codes in at],
+    }
+    return region_table(places, sums.at(filled), sums, target, slices, where=where)

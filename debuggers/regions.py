@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,7 +76,13 @@ class Sums:
 
 
 def region_table(
-    places: Sequence[Slice], sums: Sums, whole: Sums, target: Target, slices: pd.DataFrame
+    places: Sequence[Slice],
+    sums: Sums,
+    whole: Sums,
+    target: Target,
+    slices: pd.DataFrame,
+    *,
+    where: Mapping[str, Any],
 ) -> pd.DataFrame:
     """Return the numbers of some regions.
 
@@ -90,6 +96,8 @@ def region_table(
     target : Target
     slices : DataFrame
         The slices listed beside the regions: what `slice_evidence.evidence` returns.
+    where : mapping of str to sequence
+        Columns that say where each region lies; they come first.
 
     Returns
     -------
@@ -103,14 +111,22 @@ def region_table(
         there, else an empty text: only what the list reports is tested.
     """
     numbers = _numbers(sums, whole, is_share=target.is_share)
-    conditions = {"slice": [p.text for p in places], "sql": [p.sql for p in places],
-                  "literals": [len(p.literals) for p in places]}  # fmt: skip
-    table = pd.DataFrame(conditions | numbers, columns=list(COLUMNS[:-3]))
-    table["enough"] = table["held_out_rows"] >= MIN_ROWS
     known = {sql: i for i, sql in enumerate(slices["sql"])}
-    table["listed"] = [known.get(sql, -1) for sql in table["sql"]]
-    table["verdict"] = ["" if i < 0 else str(slices["verdict"].iloc[i]) for i in table["listed"]]
-    return table
+    conditions = [place.sql for place in places]
+    listed = [known.get(sql, -1) for sql in conditions]
+    return pd.DataFrame(
+        {
+            **where,
+            "slice": [place.text for place in places],
+            "sql": conditions,
+            "literals": [len(place.literals) for place in places],
+            **numbers,
+            "enough": numbers["held_out_rows"] >= MIN_ROWS,
+            "listed": listed,
+            "verdict": ["" if i < 0 else str(slices["verdict"].iloc[i]) for i in listed],
+        },
+        columns=[*where, *COLUMNS],
+    )
 
 
 def _numbers(sums: Sums, whole: Sums, *, is_share: bool) -> dict[str, npt.NDArray[Any]]:

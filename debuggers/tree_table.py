@@ -33,13 +33,16 @@ def node_table(tree: ErrorTree, leaf: Places, target: Target, searched: Mask, sl
     count = range(len(tree.nodes))
     parents = [node.parent for node in tree.nodes]
     leaves = Sums.of(leaf, len(tree.nodes), target, searched)
-    table = region_table([tree.slice(i) for i in count], leaves.rolled_up(parents), leaves, target, slices)
-    table.insert(0, "node", count)
-    table.insert(1, "parent", parents)
-    table.insert(2, "depth", [node.depth for node in tree.nodes])
-    table.insert(3, "start", _starts(parents, table["share"].tolist()))
-    table.insert(4, "condition", [tree.own_condition(i).text for i in count])
-    return table[table["rows"] > 0].reset_index(drop=True)
+    sums = leaves.rolled_up(parents)
+    where = {
+        "node": count,
+        "parent": parents,
+        "depth": [node.depth for node in tree.nodes],
+        "start": _starts(parents, (sums.rows / max(sums.rows[0], 1)).tolist()),
+        "condition": [tree.own_condition(i).text for i in count],
+    }
+    table = region_table([tree.slice(i) for i in count], sums, leaves, target, slices, where=where)
+    return table if sums.rows.all() else table[table["rows"] > 0].reset_index(drop=True)
 
 
 def _starts(parents: Sequence[int], shares: Sequence[float]) -> list[float]:

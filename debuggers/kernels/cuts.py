@@ -1,4 +1,8 @@
-"""Cuts of a column's values: between bins that hold about as many rows, at the roundest numbers there are."""
+"""Cuts of a column's values, between bins that hold about as many rows, and the bins.
+
+Values are sorted, and found among the cuts, by cells of equal width that hold few of them. Where most values lie in few
+cells, because some are far out, they are sorted and searched in halves.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,21 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from debuggers.kernels.compiled import compiled
+from debuggers.kernels.compiled import compiled, compiled_fast
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.uint8 | np.uint16]
 # Of this many digits a number has no rounder neighbour than itself.
 DIGITS = 17
+# Values that are searched in halves together.
+BLOCK = 256
+# Cells per value, by which values are sorted.
+SORT_CELLS = 2
+# Places that a value moves on average within its cell, at most, for cells to be faster than a sort.
+MOVES = 16
+# Cells per cut, and cuts of one cell, at most, for cells to be faster than a search in halves.
+CELLS, CROWD = 4, 8
 
 
 @compiled
@@ -59,6 +72,119 @@ def even_cuts(distinct: Floats, ends: Ints, bins: int) -> Floats:
     return cuts[:found]
 
 
+@compiled
+def steps(values: Floats) -> tuple[Floats, Ints]:
+    """Return the different values, rising, and how many values there are up to each.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n,)
+        One or more, all finite.
+
+    Returns
+    -------
+    distinct : ndarray of float64, shape (k,)
+        None where most values lie in few cells, so that another sort is faster.
+    ends : ndarray of int64, shape (k,)
+    """
+    n, low, high = len(values), values.min(), values.max()
+    cells = SORT_CELLS * n
+    scale = (cells - 1) / (high - low) if high > low else 0.0
+    rising = np.empty(n)
+    if 0.0 < scale < np.inf:
+        if not _sort_by_cells(values, rising, low, scale, cells):
+            return rising[:0], np.empty(0, np.int64)
+    else:
+        rising[:] = np.sort(values)
+    ends, k = np.empty(n, np.int64), 0
+    for i in range(n):
+        if i == 0 or rising[i] != rising[k - 1]:
+            rising[k] = rising[i]
+            k += 1
+        ends[k - 1] = i + 1
+    return rising[:k], ends[:k]
+
+
+@compiled
+def _sort_by_cells(values: Floats, rising: Floats, low: float, scale: float, cells: int) -> bool:
+    """Sort values by their cell, then within each; False where that takes too many moves."""
+    cell, starts = np.empty(len(values), np.int32), np.zeros(cells + 1, np.int32)
+    for i in range(len(values)):
+        cell[i] = int((values[i] - low) * scale)
+        starts[cell[i] + 1] += 1
+    for c in range(cells):
+        starts[c + 1] += starts[c]
+    for i in range(len(values)):
+        rising[starts[cell[i]]] = values[i]
+        starts[cell[i]] += 1
+    moves = 0
+    for i in range(1, len(values)):
+        value, j = rising[i], i
+        while j > 0 and rising[j - 1] > value:
+            rising[j] = rising[j - 1]
+            j -= 1
+        rising[j] = value
+        moves += i - j
+        if moves > MOVES * len(values):
+            return False
+    return True
+
+
+@compiled
+def bin_numbers(values: Floats, cuts: Floats, codes: Codes) -> None:
+    """Write each value's bin: how many of the rising `cuts` are not above it; ``len(cuts) + 1`` for NaN."""
+    k = len(cuts)
+    cells = CELLS * k
+    scale = cells / (cuts[k - 1] - cuts[0]) if k > CROWD else 0.0
+    if not 0.0 < scale < np.inf:
+        _bin_in_halves(values, cuts, codes)
+        return
+    starts = np.zeros(cells + 1, np.int32)
+    for cut in cuts:
+        starts[min(int((cut - cuts[0]) * scale), cells - 1) + 1] += 1
+    crowd = starts.max()
+    if crowd > CROWD:
+        _bin_in_halves(values, cuts, codes)
+        return
+    for c in range(cells):
+        starts[c + 1] += starts[c]
+    padded = np.full(k + crowd + 1, np.inf)
+    padded[:k] = cuts
+    # The same steps for every value: what a processor cannot foresee costs it more than a comparison in vain.
+    for i in range(len(values)):
+        value = values[i]
+        cell = (value - cuts[0]) * scale
+        place = starts[int(min(cell, cells - 1.0)) if cell > 0.0 else 0]
+        for _ in range(crowd):
+            place += 1 if padded[place] <= value else 0
+        codes[i] = min(place, k) if value == value else k + 1  # noqa: PLR0124 - NaN
+
+
+@compiled_fast
+def _bin_in_halves(values: Floats, cuts: Floats, codes: Codes) -> None:
+    size = 1
+    while size <= len(cuts):
+        size *= 2
+    padded = np.full(size, np.inf)
+    padded[: len(cuts)] = cuts
+    low = np.zeros(BLOCK, np.int64)
+    # All values of a block go through the same step of the search at once, which the compiler turns into vectors.
+    for start in range(0, len(values), BLOCK):
+        count = min(BLOCK, len(values) - start)
+        low[:] = 0
+        step = size // 2
+        while step > 0:
+            for i in range(count):
+                low[i] += step if padded[low[i] + step - 1] <= values[start + i] else 0
+            step //= 2
+        for i in range(count):
+            value = values[start + i]
+            # An infinite value is not below the padding either.
+            codes[start + i] = min(low[i], len(cuts)) if value == value else len(cuts) + 1  # noqa: PLR0124 - NaN
+
+
 def warm() -> None:
     """Compile everything here, or read it from the disk, on two values."""
-    even_cuts(np.array([0.0, 1.0]), np.array([1, 2]), 2)
+    even_cuts(*steps(np.array([0.0, 1.0])), 2)
+    for codes in (np.zeros(2, np.uint8), np.zeros(2, np.uint16)):
+        bin_numbers(np.array([0.0, 1.0]), np.array([0.5]), codes)

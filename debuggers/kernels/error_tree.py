@@ -1,4 +1,4 @@
-"""Inner loops of a tree of the error: bins of numbers, sums of each node's bins, and rows moved down a level."""
+"""Inner loops of a tree of the error: sums of each node's bins, cuts of a node, and rows moved down a level."""
 
 from __future__ import annotations
 
@@ -10,31 +10,6 @@ from debuggers.kernels.compiled import compiled_fast
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.uint8 | np.uint16]
 Ints = npt.NDArray[np.int32]
-BLOCK = 256
-
-
-@compiled_fast
-def bin_numbers(values: Floats, cuts: Floats, codes: Codes) -> None:
-    """Write each value's bin: how many of the rising `cuts` are not above it; ``len(cuts) + 1`` for NaN."""
-    size = 1
-    while size <= len(cuts):
-        size *= 2
-    padded = np.full(size, np.inf)
-    padded[: len(cuts)] = cuts
-    low = np.zeros(BLOCK, np.int64)
-    # All values of a block go through the same step of the search at once, which the compiler turns into vectors.
-    for start in range(0, len(values), BLOCK):
-        count = min(BLOCK, len(values) - start)
-        low[:] = 0
-        step = size // 2
-        while step > 0:
-            for i in range(count):
-                low[i] += step if padded[low[i] + step - 1] <= values[start + i] else 0
-            step //= 2
-        for i in range(count):
-            value = values[start + i]
-            # An infinite value is not below the padding either.
-            codes[start + i] = min(low[i], len(cuts)) if value == value else len(cuts) + 1  # noqa: PLR0124 - NaN
 
 
 @compiled_fast
@@ -126,7 +101,6 @@ def warm() -> None:
     """Compile everything here, or read it from the disk, on a table of two rows."""
     places = np.zeros(2, dtype=np.int32)
     for codes in (np.zeros(2, np.uint8), np.zeros(2, np.uint16)):
-        bin_numbers(np.array([0.0, 1.0]), np.array([0.5]), codes)
         node_sums(codes, places, np.ones(2), 0, 1, 3)
         descend(codes[None], places, np.full(1, -1, dtype=np.int32), np.zeros((1, 3), dtype=np.int32))
     best_cut(np.ones(2), np.ones(2), 0.0, 0.0, 1.0)

@@ -1,4 +1,4 @@
-"""Bins, sums and places equal those that numpy finds the plain way."""
+"""Sums and places equal those that numpy finds the plain way."""
 
 from __future__ import annotations
 
@@ -8,18 +8,6 @@ from hypothesis import strategies as st
 
 from debuggers.kernels import error_tree as kernel
 from tests.kernels.test_slice_lattice import EXAMPLES
-
-values = st.floats(allow_nan=True, allow_infinity=True)
-
-
-@settings(max_examples=EXAMPLES, deadline=None)
-@given(st.lists(values, max_size=600), st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=254))
-def test_a_value_lies_behind_every_cut_that_is_not_above_it(numbers: list[float], cuts: list[float]) -> None:
-    ends, column = np.unique(np.array(cuts, dtype=np.float64)), np.array(numbers, dtype=np.float64)
-    expected = np.where(np.isnan(column), len(ends) + 1, np.searchsorted(ends, column, side="right"))
-    for codes in (np.empty(len(column), np.uint8), np.empty(len(column), np.uint16)):
-        kernel.bin_numbers(column, ends, codes)
-        np.testing.assert_array_equal(codes, expected)
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
