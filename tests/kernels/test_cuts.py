@@ -1,0 +1,47 @@
+"""Sorted values and bins equal those that numpy finds the plain way."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from debuggers.kernels import cuts as kernel
+from tests.kernels.test_slice_lattice import EXAMPLES
+
+any_float = st.floats(allow_nan=True, allow_infinity=True)
+finite = st.floats(allow_nan=False, allow_infinity=False)
+near = st.floats(-8, 8, allow_nan=False)
+whole = st.integers(-300, 300).map(float)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    st.lists(st.one_of(any_float, near, whole), max_size=600),
+    st.one_of(*(st.lists(kind, max_size=254) for kind in (finite, near, whole))),
+)
+def test_a_value_lies_behind_every_cut_that_is_not_above_it(numbers: list[float], cuts: list[float]) -> None:
+    ends, column = np.unique(np.array(cuts, dtype=np.float64)), np.array([*numbers, *cuts], dtype=np.float64)
+    expected = np.where(np.isnan(column), len(ends) + 1, np.searchsorted(ends, column, side="right"))
+    for codes in (np.empty(len(column), np.uint8), np.empty(len(column), np.uint16)):
+        kernel.bin_numbers(column, ends, codes)
+        np.testing.assert_array_equal(codes, expected)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.one_of(*(st.lists(kind, min_size=1, max_size=600) for kind in (finite, near, whole))))
+def test_steps_are_the_different_values_and_how_many_there_are_up_to_each(numbers: list[float]) -> None:
+    values = np.array(numbers)
+    distinct, ends = kernel.steps(values)
+    if len(distinct):
+        expected, counts = np.unique(values, return_counts=True)
+        np.testing.assert_array_equal(distinct, expected)
+        np.testing.assert_array_equal(ends, np.cumsum(counts))
+
+
+def test_values_of_many_shapes_are_sorted_and_far_ones_left_to_another_sort() -> None:
+    rng = np.random.default_rng(0)
+    normal = rng.normal(size=20_000)
+    for values in (normal, np.exp(normal), np.round(normal, 1), np.where(normal > 0, 0.0, normal), normal[:1]):
+        np.testing.assert_array_equal(kernel.steps(values)[0], np.unique(values))
+    assert not len(kernel.steps(np.concatenate([normal, [1e9]]))[0])
