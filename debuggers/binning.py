@@ -25,6 +25,8 @@ MAX_BINS = 32
 MAX_CATEGORIES = 255
 # Cuts between numbers need no more rows than this; the rows that fall between them are all counted.
 CUT_ROWS = 20_000
+# Rows among which a column's few values are looked for first.
+EARLY = 1024
 # Where a column has more values than bins, one that a smaller share of the rows has counts as "other".
 RARE = 0.002
 # A longer text makes no readable condition; such values count as "other".
@@ -74,7 +76,7 @@ class Bins(ABC):
 
     def literal(self, codes: Collection[int]) -> Literal:
         """Return the condition that a row lies in one of these bins: missing alone, or bins of known values."""
-        if set(codes) == {self.missing}:
+        if len(codes) == 1 and self.missing in codes:
             return Literal(self.feature, Op.MISSING)
         assert self.missing not in codes, "a missing value is never together with known ones"
         return Literal(self.feature, Op.KNOWN) if len(codes) == self.known else self._literal(sorted(codes))
@@ -225,18 +227,31 @@ def _numbers(name: str, values: npt.NDArray[np.float64], room: int, *, few: bool
     infinite = len(finite) < len(values) and bool(np.isinf(values).any())
     if not len(finite):
         return Intervals(name, np.isnan(values).astype(np.uint8) * int(infinite), int(infinite))
-    distinct: list[float] = np.sort(pd.unique(finite)).tolist() if few else []
-    plain = [int(v) for v in distinct] if whole else distinct
-    # An infinite value lies in the bin of the smallest or largest number, which then holds more than one value.
-    exact = few and not infinite
-    cuts = plain[1:] if few else [int(c) if whole and c.is_integer() else c for c in equal_cuts(finite, room)]
-    return Intervals(name, number_codes(values, cuts), len(cuts) + 1, tuple(cuts), tuple(plain) if exact else ())
+    if few:
+        distinct, codes = _few(values, known, finite)
+        plain = [int(v) for v in distinct] if whole else distinct
+        # An infinite value lies in the bin of the smallest or largest number, which then holds more than one value.
+        return Intervals(name, codes, len(plain), tuple(plain[1:]), () if infinite else tuple(plain))
+    codes = np.empty(len(values), dtype=code_type(room))
+    cuts = kernel.even_bins(_sample(finite), room, values, codes).tolist()
+    return Intervals(name, codes, len(cuts) + 1, tuple(int(c) if whole and c.is_integer() else c for c in cuts))
 
 
-def number_codes(values: npt.NDArray[np.float64], cuts: Sequence[float]) -> Codes:
+def _few(
+    values: npt.NDArray[np.float64], known: npt.NDArray[np.bool_], finite: npt.NDArray[np.float64]
+) -> tuple[list[float], Codes]:
+    """Return the different finite values, rising, and each value's place among them; the first rows often have all."""
+    for distinct in (np.sort(pd.unique(some)) for some in (finite[:EARLY], finite)):
+        codes = number_codes(values, distinct[1:])
+        if ((distinct.take(codes, mode="clip") == values) | ~known).all():
+            break
+    return distinct.tolist(), codes
+
+
+def number_codes(values: npt.NDArray[np.float64], cuts: Sequence[float] | npt.NDArray[np.float64]) -> Codes:
     """Return each value's bin: how many of the rising `cuts` are not above it; one more than there are for NaN."""
     codes = np.empty(len(values), dtype=code_type(len(cuts) + 1))
-    kernel.bin_numbers(values, np.array(cuts, dtype=np.float64), codes)
+    kernel.bin_numbers(values, np.asarray(cuts, dtype=np.float64), codes)
     return codes
 
 
@@ -253,13 +268,12 @@ def equal_cuts(values: npt.NDArray[np.float64], bins: int) -> list[float]:
     >>> equal_cuts(np.arange(1000.0), 4)
     [250.0, 500.0, 750.0]
     """
-    sample = values[_sampled(len(values))] if len(values) > CUT_ROWS else values
-    distinct, ends = kernel.steps(sample)
-    if not len(distinct):
-        distinct, counts = np.unique(sample, return_counts=True)
-        ends = np.cumsum(counts, dtype=np.int64)
-    cuts: list[float] = kernel.even_cuts(distinct, ends, bins).tolist()
+    cuts: list[float] = kernel.even_cuts(*kernel.steps(_sample(values)), bins).tolist()
     return cuts
+
+
+def _sample(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.ascontiguousarray(values[_sampled(len(values))] if len(values) > CUT_ROWS else values)
 
 
 @lru_cache(maxsize=4)

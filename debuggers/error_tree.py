@@ -149,15 +149,15 @@ def _descend(places: Places, codes: Codes, splits: Mapping[int, Split], nodes: S
     """Move the rows of the nodes that are split to those nodes' children."""
     if not splits:
         return
-    features = np.full(len(nodes), -1, dtype=np.int32)
-    bins = 1 + max(max(node.allowed[node.feature]) for node in nodes if node.parent in splits)
-    children = np.zeros((len(nodes), bins), dtype=np.int32)
-    for i, split in splits.items():
-        features[i] = split.feature
-    for j, node in enumerate(nodes):
-        if node.parent in splits:
-            children[node.parent, list(node.allowed[node.feature])] = j
-    kernel.descend(np.asarray(codes), places, features, children)
+    used = {f: place for place, f in enumerate(sorted({split.feature for split in splits.values()}))}
+    allowed = {j: list(node.allowed[node.feature]) for j, node in enumerate(nodes) if node.parent in splits}
+    bins = 1 + max(*map(max, allowed.values()), *(int(codes[f].max(initial=0)) for f in used))
+    columns = np.array([used[splits[i].feature] if i in splits else 0 for i in range(len(nodes))], dtype=np.int32)
+    children = np.repeat(np.arange(len(nodes), dtype=np.int32)[:, None], bins, axis=1)
+    for j, own in allowed.items():
+        children[nodes[j].parent, own] = j
+    levels = len({nodes[i].depth for i in splits})
+    kernel.descend(np.asarray([codes[f] for f in used]), places, columns, children, levels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,80 +170,79 @@ class _Searched:
     min_rows: int
 
     def best_splits(self, places: Places, nodes: Sequence[Node], level: range) -> dict[int, Split]:
-        """Return the best split of each node of a level that has one, from one histogram per column."""
-        best: dict[int, tuple[int, _Cut]] = {}
-        first, count = level.start, len(level)
+        """Return the best split of each node of a level that has one."""
 
-        def sums(f: int) -> Floats:
-            return kernel.node_sums(self.codes[f], places, self.loss, first, count, self.columns[f].known + 1)
+        def cuts(f: int) -> _Cuts:
+            return self._cuts(f, places, nodes, level)
 
         columns = range(len(self.columns))
         small = len(columns) * len(self.loss) < SMALL
-        for f, found in enumerate(map(sums, columns) if small else in_threads(sums, columns)):
-            for i, cell in zip(level, found, strict=True):
-                allowed = nodes[i].allowed.get(f)
-                cut = _best_cut(self.columns[f], allowed, cell[:, 0], cell[:, 1], self.min_rows)
-                if cut is not None and (i not in best or cut.gain > best[i][1].gain):
-                    best[i] = f, cut
-        return {i: Split(f, cut.parts(), cut.gain) for i, (f, cut) in sorted(best.items())}
+        found = list(map(cuts, columns)) if small else in_threads(cuts, columns)
+        splits = {}
+        for j, i in enumerate(level):
+            best = max(columns, key=lambda f: found[f].gains[j], default=None)
+            if best is not None and found[best].places[j] >= 0:
+                parts = found[best].parts(j, nodes[i].allowed.get(best))
+                splits[i] = Split(best, parts, float(found[best].gains[j]))
+        return splits
+
+    def _cuts(self, f: int, places: Places, nodes: Sequence[Node], level: range) -> _Cuts:
+        """Return the best cut of each node of a level by one column, from one histogram."""
+        column = self.columns[f]
+        sums = kernel.node_sums(self.codes[f], places, self.loss, level.start, len(level), column.known + 1)
+        order = None if column.ordered else _by_mean(sums)
+        ordered = sums if order is None else np.take_along_axis(sums, order[:, :, None], axis=1)
+        gaps = np.array([column.has_missing and f not in nodes[i].allowed for i in level])
+        return _Cuts(sums, order, gaps, *kernel.best_cuts(ordered, gaps, float(self.min_rows)))
+
+
+def _by_mean(sums: Floats) -> npt.NDArray[np.intp]:
+    """Return the bins of each node by their mean loss; unseen bins have the node's, missing values come last."""
+    n, s = sums[:, :-1, 0], sums[:, :-1, 1]
+    own = s.sum(axis=1, keepdims=True) / np.maximum(n.sum(axis=1, keepdims=True), 1)
+    order = np.argsort((s + own) / (n + 1), axis=1, kind="stable")
+    return np.concatenate([order, np.full((len(sums), 1), n.shape[1])], axis=1)
 
 
 @dataclass(frozen=True, eq=False)
-class _Cut:
-    """A division of a node's bins: those before the cut, those from it on, and missing values where they have a side.
+class _Cuts:
+    """The best cut of some nodes by one column: bins before it, bins from it on, and missing values.
 
     Parameters
     ----------
-    n, s : ndarray of shape (known + 1,)
+    sums : ndarray of shape (nodes, known + 1, 2)
         Rows, and sum of the loss, in each bin.
-    bins : ndarray of int
-        Known bins in the order that is cut.
-    place : int
-        Bins before the cut; none where only missing values are parted from the others.
-    missing : int or None
-    gain : float
+    order : ndarray of int, shape (nodes, known + 1), or None
+        Bins in the order that is cut; None: as they are.
+    gaps : ndarray of bool, shape (nodes,)
+        Whether missing values become a part of their own.
+    places : ndarray of int32, shape (nodes,)
+        Bins before the cut; 0 where only missing values are parted from the others, -1 where nothing is.
+    gains : ndarray of shape (nodes,)
     """
 
-    n: Floats
-    s: Floats
-    bins: npt.NDArray[np.intp]
-    place: int
-    missing: int | None
-    gain: float
+    sums: Floats
+    order: npt.NDArray[np.intp] | None
+    gaps: npt.NDArray[np.bool_]
+    places: npt.NDArray[np.int32]
+    gains: Floats
 
-    def parts(self) -> tuple[frozenset[int], ...]:
-        """Return the sides, the one with the largest mean loss first."""
-        sides = (self.bins[: self.place], self.bins[self.place :]) if self.place else (self.bins,)
-        parts = [frozenset(side.tolist()) for side in sides]
-        if self.missing is not None:
-            parts.append(frozenset({self.missing}))
-        return tuple(sorted(parts, key=lambda part: -_mean(self.n, self.s, part)))
+    def parts(self, node: int, allowed: frozenset[int] | None) -> tuple[frozenset[int], ...]:
+        """Return the sides of a node's cut, the one with the largest mean loss first.
 
-
-def _best_cut(column: Bins, allowed: frozenset[int] | None, n: Floats, s: Floats, min_rows: int) -> _Cut | None:
-    """Return the best division of one node by one column, None where none keeps enough rows.
-
-    Parameters
-    ----------
-    allowed : frozenset or None
-        Bins that the node's rows can have; None: all.
-    n, s : ndarray of shape (column.known + 1,)
-        Rows, and sum of the loss, in each bin.
-    """
-    known = np.arange(column.known) if allowed is None else np.array(sorted(allowed - {column.missing}), dtype=np.intp)
-    if not column.ordered:
-        known = known[np.argsort(_leaning_means(n[known], s[known]), kind="stable")]
-    gap = allowed is None and column.has_missing
-    gap_n, gap_s = (n[column.missing], s[column.missing]) if gap and n[column.missing] >= min_rows else (0.0, 0.0)
-    cut, gain = kernel.best_cut(n[known], s[known], gap_n, gap_s, float(min_rows))
-    return None if cut < 0 else _Cut(n, s, known, cut, column.missing if gap else None, gain)
-
-
-def _leaning_means(n: Floats, s: Floats) -> Floats:
-    """Return the mean loss of each bin with one row of the node's mean added: unseen bins have that mean."""
-    return np.asarray((s + s.sum() / max(n.sum(), 1)) / (n + 1), dtype=np.float64)
-
-
-def _mean(n: Floats, s: Floats, part: frozenset[int]) -> float:
-    chosen = list(part)
-    return float(s[chosen].sum() / max(n[chosen].sum(), 1))
+        Parameters
+        ----------
+        node : int
+            Position among the nodes.
+        allowed : frozenset or None
+            Bins that its rows can have; None: all.
+        """
+        place, missing = int(self.places[node]), self.sums.shape[1] - 1
+        bins = np.arange(missing) if self.order is None else self.order[node, :missing]
+        sides = [side for side in (bins[:place], bins[place:]) if len(side)]
+        if self.gaps[node]:
+            sides.append(np.array([missing]))
+        n, s = self.sums[node].T
+        sides.sort(key=lambda side: float(s[side].sum() / max(n[side].sum(), 1)), reverse=True)
+        parts = (frozenset(side.tolist()) for side in sides)
+        return tuple(parts if allowed is None else (part & allowed for part in parts))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
 from threading import Event
 from typing import TypeVar
@@ -91,18 +91,35 @@ def in_threads(
     """
     if len(pieces) < 2 or threads() < 2:
         return [work(piece) for piece in pieces]
-    low, high = span
-    with ThreadPoolExecutor(threads()) as pool:
-        futures = [pool.submit(work, piece) for piece in pieces]
+    (low, high), found = span, dict[int, A]()
+    left = iter(range(len(pieces)))
+
+    def help_out() -> None:
         try:
-            waiting = set(futures) if high > low else set()
-            while waiting:
-                waiting = wait(waiting, return_when=FIRST_COMPLETED).not_done
-                report(low + (high - low) * (1 - len(waiting) / len(futures)), message)
-            return [future.result() for future in futures]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+            for i in left:
+                found[i] = work(pieces[i])
+        finally:
+            _drain(left)
+
+    # The calling thread works too: it need not be woken, and the system gives new threads the other cores.
+    with ThreadPoolExecutor(threads() - 1) as pool:
+        helpers = [pool.submit(help_out) for _ in range(threads() - 1)]
+        try:
+            for i in left:
+                found[i] = Context().run(work, pieces[i])  # what it reports is not the whole work's progress
+                if high > low:
+                    report(low + (high - low) * (i + 1) / len(pieces), message)
+        finally:
+            _drain(left)
+    for helper in helpers:
+        helper.result()
+    return [found[i] for i in range(len(pieces))]
+
+
+def _drain(left: Iterator[int]) -> None:
+    """Leave nothing for the other threads to begin."""
+    for _ in left:
+        pass
 
 
 def threads() -> int:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from debuggers.kernels import slice_lattice as kernel
 from debuggers.slice_targets import Target
 from debuggers.slices import Slice
 from debuggers.statistics import difference_intervals, mean_intervals, means, wilson
@@ -50,14 +51,9 @@ class Sums:
     def of(cls, places: Places, k: int, target: Target, searched: Mask) -> Sums:
         """Sum up `k` regions, given the region of each row and the half that was searched."""
         # One pass per number: a region's rows that do not count, those searched, and those held out.
-        part = places.astype(np.intp) + k * np.where(target.counted, np.where(searched, 1, 2), 0)
-        n, s, q = (np.bincount(part, w, 3 * k) for w in (None, target.values, np.square(target.values)))
-        sums = np.stack([n, s, q], axis=1).reshape(3, k, 3)
-        said = (
-            np.full(k, np.nan)
-            if target.said is None
-            else np.bincount(part, target.said, 3 * k)[2 * k :].astype(np.float64)
-        )
+        part = places + np.int32(k) * (target.counted * (2 - searched.astype(np.int32)))
+        sums = kernel.bin_sums(part, target.values, 3 * k).reshape(3, k, 3)
+        said = np.full(k, np.nan) if target.said is None else kernel.bin_sums(part, target.said, 3 * k)[2 * k :, 1]
         return cls(sums[:, :, 0].sum(axis=0), sums[1], sums[2], said)
 
     def rolled_up(self, parents: Sequence[int]) -> Sums:
@@ -124,8 +120,7 @@ def region_table(
             "enough": numbers["held_out_rows"] >= MIN_ROWS,
             "listed": listed,
             "verdict": ["" if i < 0 else str(slices["verdict"].iloc[i]) for i in listed],
-        },
-        columns=[*where, *COLUMNS],
+        }
     )
 
 

@@ -1,7 +1,7 @@
 """Cuts of a column's values, between bins that hold about as many rows, and the bins.
 
-Values are sorted, and found among the cuts, by cells of equal width that hold few of them. Where most values lie in few
-cells, because some are far out, they are sorted and searched in halves.
+A value is found among the cuts by cells of equal width that hold few of them; where some cuts are so far out that
+others crowd in one cell, by halves.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ Codes = npt.NDArray[np.uint8 | np.uint16]
 DIGITS = 17
 # Values that are searched in halves together.
 BLOCK = 256
-# Cells per value, by which values are sorted.
-SORT_CELLS = 2
-# Places that a value moves on average within its cell, at most, for cells to be faster than a sort.
-MOVES = 16
+# Bits by which numbers are sorted at a time, how many values those have, and how many times make 64 bits.
+DIGIT_BITS = 11
+DIGIT_VALUES, PASSES = 2**DIGIT_BITS, -(-64 // DIGIT_BITS)
 # Cells per cut, and cuts of one cell, at most, for cells to be faster than a search in halves.
 CELLS, CROWD = 4, 8
 
@@ -63,7 +62,9 @@ def even_cuts(distinct: Floats, ends: Ints, bins: int) -> Floats:
         done = ends[start - 1] if start else 0
         share = (ends[-1] - done) / left
         # A value that many rows share ends the bin before it and fills the next one.
-        end = max(start + 1, np.searchsorted(ends, done + share, side="right"))
+        # Each value has a row at least, so it is not far.
+        near = ends[start : start + int(share) + 2]
+        end = start + max(1, np.searchsorted(near, done + share, side="right"))
         if end >= len(distinct):
             break
         slack = 0 if ends[end] - ends[end - 1] >= share else (end - start) // 8
@@ -73,31 +74,33 @@ def even_cuts(distinct: Floats, ends: Ints, bins: int) -> Floats:
 
 
 @compiled
+def even_bins(sample: Floats, bins: int, values: Floats, codes: Codes) -> Floats:
+    """Write each value's bin, of at most `bins` that hold about as many of `sample`, and return the cuts between them.
+
+    One call, so that threads that share out the columns wait for each other as little as can be.
+    """
+    cuts = even_cuts(*steps(sample), bins)
+    bin_numbers(values, cuts, codes)
+    return cuts
+
+
+@compiled
 def steps(values: Floats) -> tuple[Floats, Ints]:
     """Return the different values, rising, and how many values there are up to each.
 
     Parameters
     ----------
     values : ndarray of float64, shape (n,)
-        One or more, all finite.
+        All finite.
 
     Returns
     -------
     distinct : ndarray of float64, shape (k,)
-        None where most values lie in few cells, so that another sort is faster.
     ends : ndarray of int64, shape (k,)
     """
-    n, low, high = len(values), values.min(), values.max()
-    cells = SORT_CELLS * n
-    scale = (cells - 1) / (high - low) if high > low else 0.0
-    rising = np.empty(n)
-    if 0.0 < scale < np.inf:
-        if not _sort_by_cells(values, rising, low, scale, cells):
-            return rising[:0], np.empty(0, np.int64)
-    else:
-        rising[:] = np.sort(values)
-    ends, k = np.empty(n, np.int64), 0
-    for i in range(n):
+    rising, k = risen(values), 0
+    ends = np.empty(len(values), np.int64)
+    for i in range(len(values)):
         if i == 0 or rising[i] != rising[k - 1]:
             rising[k] = rising[i]
             k += 1
@@ -106,28 +109,35 @@ def steps(values: Floats) -> tuple[Floats, Ints]:
 
 
 @compiled
-def _sort_by_cells(values: Floats, rising: Floats, low: float, scale: float, cells: int) -> bool:
-    """Sort values by their cell, then within each; False where that takes too many moves."""
-    cell, starts = np.empty(len(values), np.int32), np.zeros(cells + 1, np.int32)
-    for i in range(len(values)):
-        cell[i] = int((values[i] - low) * scale)
-        starts[cell[i] + 1] += 1
-    for c in range(cells):
-        starts[c + 1] += starts[c]
-    for i in range(len(values)):
-        rising[starts[cell[i]]] = values[i]
-        starts[cell[i]] += 1
-    moves = 0
-    for i in range(1, len(values)):
-        value, j = rising[i], i
-        while j > 0 and rising[j - 1] > value:
-            rising[j] = rising[j - 1]
-            j -= 1
-        rising[j] = value
-        moves += i - j
-        if moves > MOVES * len(values):
-            return False
-    return True
+def risen(values: Floats) -> Floats:
+    """Return contiguous values in rising order, sorted by some of their bits at a time: no comparison goes astray."""
+    n, sign = len(values), np.uint64(1) << np.uint64(63)
+    keys, others = np.empty(n, np.uint64), np.empty(n, np.uint64)
+    places = np.zeros((PASSES, DIGIT_VALUES), np.int64)
+    for i, bits in enumerate(values.view(np.uint64)):
+        # In this form greater numbers have greater bits.
+        keys[i] = bits ^ sign if bits < sign else ~bits
+        for p in range(PASSES):
+            places[p, _digit(keys[i], p)] += 1
+    for p in range(PASSES):
+        own = places[p]
+        if n == 0 or own[_digit(keys[0], p)] == n:
+            continue
+        before = 0
+        for d in range(DIGIT_VALUES):
+            before, own[d] = before + own[d], before
+        for key in keys:
+            others[own[_digit(key, p)]] = key
+            own[_digit(key, p)] += 1
+        keys, others = others, keys
+    for i in range(n):
+        keys[i] = keys[i] ^ sign if keys[i] >= sign else ~keys[i]
+    return keys.view(np.float64)
+
+
+@compiled
+def _digit(key: np.uint64, p: int) -> np.uint64:
+    return (key >> np.uint64(p * DIGIT_BITS)) & np.uint64(DIGIT_VALUES - 1)
 
 
 @compiled
@@ -135,7 +145,7 @@ def bin_numbers(values: Floats, cuts: Floats, codes: Codes) -> None:
     """Write each value's bin: how many of the rising `cuts` are not above it; ``len(cuts) + 1`` for NaN."""
     k = len(cuts)
     cells = CELLS * k
-    scale = cells / (cuts[k - 1] - cuts[0]) if k > CROWD else 0.0
+    scale = cells / (cuts[k - 1] - cuts[0]) if k > 1 else 0.0
     if not 0.0 < scale < np.inf:
         _bin_in_halves(values, cuts, codes)
         return
@@ -185,6 +195,5 @@ def _bin_in_halves(values: Floats, cuts: Floats, codes: Codes) -> None:
 
 def warm() -> None:
     """Compile everything here, or read it from the disk, on two values."""
-    even_cuts(*steps(np.array([0.0, 1.0])), 2)
     for codes in (np.zeros(2, np.uint8), np.zeros(2, np.uint16)):
-        bin_numbers(np.array([0.0, 1.0]), np.array([0.5]), codes)
+        even_bins(np.array([0.0, 1.0]), 2, np.array([0.0, 1.0]), codes)

@@ -10,6 +10,7 @@ from debuggers.kernels.compiled import compiled_fast
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.uint8 | np.uint16]
 Ints = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
 
 
 @compiled_fast
@@ -40,60 +41,69 @@ def node_sums(codes: Codes, places: Ints, loss: Floats, first: int, nodes: int, 
 
 
 @compiled_fast
-def best_cut(n: Floats, s: Floats, gap_n: float, gap_s: float, min_rows: float) -> tuple[int, float]:
-    """Return where to divide bins in two so that the means explain most of the loss's spread, and how much that is.
+def best_cuts(sums: Floats, gaps: Mask, min_rows: float) -> tuple[Ints, Floats]:
+    """Return where to divide each node's bins in two so that the means explain most of the loss's spread.
 
     Parameters
     ----------
-    n, s : ndarray of shape (bins,)
-        Rows and sum of the loss in each bin, in the order in which they can be divided.
-    gap_n, gap_s : float
-        Rows and sum of missing values that become a part of their own; 0 without.
+    sums : ndarray of shape (nodes, bins, 2)
+        Rows and sum of the loss in each bin, in the order in which they can be divided; those of missing values last.
+    gaps : ndarray of bool, shape (nodes,)
+        Whether a node's missing values become a part of their own.
     min_rows : float
-        Rows of each part, at least.
+        Rows of each part, at least; missing values that are fewer count for nothing.
 
     Returns
     -------
-    cut : int
+    cuts : ndarray of int32, shape (nodes,)
         Number of bins of the first part; 0 where only missing values are told apart, -1 where nothing is.
-    gain : float
-        Squared deviation from the node's mean that the parts' means explain.
+    gains : ndarray of shape (nodes,)
+        Squared deviation from the node's mean that the parts' means explain; minus infinity without a cut.
     """
-    all_n, all_s = n.sum(), s.sum()
-    best, cut = -1.0, -1
-    left_n = left_s = 0.0
-    for i in range(1, len(n)):
-        left_n += n[i - 1]
-        left_s += s[i - 1]
-        right_n, right_s = all_n - left_n, all_s - left_s
-        if left_n >= min_rows and right_n >= min_rows:
-            explained = left_s * left_s / max(left_n, 1.0) + right_s * right_s / max(right_n, 1.0)
-            if explained > best:
-                best, cut = explained, i
-    if cut < 0 and gap_n > 0 and all_n >= min_rows:
-        best, cut = all_s * all_s / max(all_n, 1.0), 0
-    whole_n, whole_s = all_n + gap_n, all_s + gap_s
-    return cut, best + gap_s * gap_s / max(gap_n, 1.0) - whole_s * whole_s / max(whole_n, 1.0)
+    nodes, known = sums.shape[0], sums.shape[1] - 1
+    cuts, gains = np.full(nodes, -1, np.int32), np.full(nodes, -np.inf)
+    for node in range(nodes):
+        all_n, all_s = sums[node, :known, 0].sum(), sums[node, :known, 1].sum()
+        has_gap = gaps[node] and sums[node, known, 0] >= max(min_rows, 1.0)
+        gap_n, gap_s = (sums[node, known, 0], sums[node, known, 1]) if has_gap else (0.0, 0.0)
+        best, cut = -1.0, -1
+        left_n = left_s = 0.0
+        for i in range(1, known):
+            left_n += sums[node, i - 1, 0]
+            left_s += sums[node, i - 1, 1]
+            right_n, right_s = all_n - left_n, all_s - left_s
+            if left_n >= min_rows and right_n >= min_rows:
+                explained = left_s * left_s / max(left_n, 1.0) + right_s * right_s / max(right_n, 1.0)
+                if explained > best:
+                    best, cut = explained, i
+        if cut < 0 and has_gap and all_n >= min_rows:
+            best, cut = all_s * all_s / max(all_n, 1.0), 0
+        if cut >= 0:
+            whole_n, whole_s = all_n + gap_n, all_s + gap_s
+            cuts[node] = cut
+            gains[node] = best + gap_s * gap_s / max(gap_n, 1.0) - whole_s * whole_s / max(whole_n, 1.0)
+    return cuts, gains
 
 
 @compiled_fast
-def descend(codes: Codes, places: Ints, features: Ints, children: Ints) -> None:
-    """Move rows down to the children of the nodes that are split, until they are in a node that is not.
+def descend(codes: Codes, places: Ints, columns: Ints, children: Ints, levels: int) -> None:
+    """Move rows down some levels of a tree.
 
     Parameters
     ----------
     codes : ndarray of uint8 or uint16, shape (columns, n)
     places : ndarray of int32, shape (n,)
         Node of each row; changed.
-    features : ndarray of int32, shape (nodes,)
-        Column that each node is split by, -1 for none.
+    columns : ndarray of int32, shape (nodes,)
+        Column that each node is split by; any for one that is not.
     children : ndarray of int32, shape (nodes, bins)
-        Child of each node for each bin of that column.
+        Child of each node for each bin of that column; a node that is not split is its own child.
+    levels : int
     """
     for r in range(len(places)):
         node = places[r]
-        while features[node] >= 0:
-            node = children[node, codes[features[node], r]]
+        for _ in range(levels):
+            node = children[node, codes[columns[node], r]]
         places[r] = node
 
 
@@ -102,5 +112,5 @@ def warm() -> None:
     places = np.zeros(2, dtype=np.int32)
     for codes in (np.zeros(2, np.uint8), np.zeros(2, np.uint16)):
         node_sums(codes, places, np.ones(2), 0, 1, 3)
-        descend(codes[None], places, np.full(1, -1, dtype=np.int32), np.zeros((1, 3), dtype=np.int32))
-    best_cut(np.ones(2), np.ones(2), 0.0, 0.0, 1.0)
+        descend(codes[None], places, np.zeros(1, dtype=np.int32), np.zeros((1, 3), dtype=np.int32), 1)
+    best_cuts(np.ones((1, 3, 2)), np.zeros(1, dtype=np.bool_), 1.0)

@@ -361,7 +361,7 @@ def best_range(
 
 
 @compiled_fast
-def bin_sums(codes: FineCodes, values: Floats, bins: int) -> Floats:
+def bin_sums(codes: FineCodes | npt.NDArray[np.int32], values: Floats, bins: int) -> Floats:
     """Return rows, sum and sum of squares of `values` in each bin, shape (bins, 3)."""
     sums = np.zeros((bins, 3))
     for r in range(len(codes)):
@@ -379,6 +379,7 @@ def warm() -> None:
     values, groups = np.array([-0.5, 0.5]), np.array([[0, 1, 1]])
     best_slices(codes, widths, starts, lows, highs, values, groups, 1.0, WELCH, 0.5, 0.95, 0.0, 1)
     bin_sums(codes[0].astype(np.uint16), values, 2)
+    bin_sums(codes[0].astype(np.int32), values, 2)
     sums = bin_sums(codes[0], values, 2)
     best_range(sums, sums.sum(axis=0), 1.0, WELCH, 0.0, 0.0, overall_variance(sums.sum(axis=0)))
     welch(1.0, 0.5, 0.25, 2.0, 0.0, 0.5, 0.5)

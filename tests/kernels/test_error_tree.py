@@ -25,8 +25,8 @@ def test_sums_of_nodes_are_those_of_their_rows(seed: int, rows: int, first: int,
 
 def test_rows_descend_to_a_node_without_a_split() -> None:
     codes = np.array([[0, 1, 1], [0, 0, 1]], dtype=np.uint8)
-    children = np.zeros((5, 256), dtype=np.int32)
-    children[0, :2], children[2, :2] = (1, 2), (3, 4)
+    children = np.repeat(np.arange(5, dtype=np.int32)[:, None], 2, axis=1)
+    children[0], children[2] = (1, 2), (3, 4)
     places = np.zeros(3, dtype=np.int32)
-    kernel.descend(codes, places, np.array([0, -1, 1, -1, -1], dtype=np.int32), children)
+    kernel.descend(codes, places, np.array([0, 0, 1, 0, 0], dtype=np.int32), children, 2)
     assert places.tolist() == [1, 3, 4]
