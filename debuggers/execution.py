@@ -91,35 +91,29 @@ def in_threads(
     """
     if len(pieces) < 2 or threads() < 2:
         return [work(piece) for piece in pieces]
-    (low, high), found = span, dict[int, A]()
+    (low, high), found, progress = span, dict[int, A](), _current.get()
     left = iter(range(len(pieces)))
 
-    def help_out() -> None:
-        try:
-            for i in left:
-                found[i] = work(pieces[i])
-        finally:
-            _drain(left)
-
-    # The calling thread works too: it need not be woken, and the system gives new threads the other cores.
-    with ThreadPoolExecutor(threads() - 1) as pool:
-        helpers = [pool.submit(help_out) for _ in range(threads() - 1)]
+    def work_on() -> Iterator[int]:
         try:
             for i in left:
                 found[i] = Context().run(work, pieces[i])  # what it reports is not the whole work's progress
-                if high > low:
-                    report(low + (high - low) * (i + 1) / len(pieces), message)
+                yield i
+                if progress is not None and progress.is_cancelled:
+                    raise Cancelled
         finally:
-            _drain(left)
+            for _ in left:  # nothing is left for the other threads to begin
+                pass
+
+    # The calling thread works too: it need not be woken, and the system gives new threads the other cores.
+    with ThreadPoolExecutor(threads() - 1) as pool:
+        helpers = [pool.submit(lambda: [None for _ in work_on()]) for _ in range(threads() - 1)]
+        for i in work_on():
+            if high > low:
+                report(low + (high - low) * (i + 1) / len(pieces), message)
     for helper in helpers:
         helper.result()
     return [found[i] for i in range(len(pieces))]
-
-
-def _drain(left: Iterator[int]) -> None:
-    """Leave nothing for the other threads to begin."""
-    for _ in left:
-        pass
 
 
 def threads() -> int:
