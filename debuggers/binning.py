@@ -214,7 +214,6 @@ def bin_column(column: pd.Series, kind: Column, bins: int = MAX_BINS) -> Bins:
     if kind.kind.is_numeric:
         plain = column.dtype == np.float64  # then nothing is copied unless other columns lie between the values
         values = column.to_numpy() if plain else column.to_numpy(dtype=np.float64, na_value=np.nan)
-        values = np.ascontiguousarray(values)
         return _numbers(name, values, room, few=kind.distinct <= room, whole=kind.kind is Kind.INTEGER)
     if kind.kind is Kind.DATE:
         return _dates(name, column, room)
@@ -222,6 +221,7 @@ def bin_column(column: pd.Series, kind: Column, bins: int = MAX_BINS) -> Bins:
 
 
 def _numbers(name: str, values: npt.NDArray[np.float64], room: int, *, few: bool, whole: bool) -> Intervals:
+    values = _fixed(values)
     known = np.isfinite(values)
     finite = values if known.all() else values[known]
     infinite = len(finite) < len(values) and bool(np.isinf(values).any())
@@ -251,7 +251,7 @@ def _few(
 def number_codes(values: npt.NDArray[np.float64], cuts: Sequence[float] | npt.NDArray[np.float64]) -> Codes:
     """Return each value's bin: how many of the rising `cuts` are not above it; one more than there are for NaN."""
     codes = np.empty(len(values), dtype=code_type(len(cuts) + 1))
-    kernel.bin_numbers(values, np.asarray(cuts, dtype=np.float64), codes)
+    kernel.bin_numbers(_fixed(values), np.asarray(cuts, dtype=np.float64), codes)
     return codes
 
 
@@ -273,7 +273,14 @@ def equal_cuts(values: npt.NDArray[np.float64], bins: int) -> list[float]:
 
 
 def _sample(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.ascontiguousarray(values[_sampled(len(values))] if len(values) > CUT_ROWS else values)
+    return _fixed(values[_sampled(len(values))] if len(values) > CUT_ROWS else values)
+
+
+def _fixed(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the values contiguous and read-only, as a table's are: kernels are compiled for such arrays only."""
+    fixed = np.ascontiguousarray(values).view()
+    fixed.flags.writeable = False
+    return fixed
 
 
 @lru_cache(maxsize=4)

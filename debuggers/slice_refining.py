@@ -196,7 +196,7 @@ class Refining:
         gains, rows = self._gains(item, others)
         if gains is None:
             return item, self._price(item)
-        _, choice, low, high = likeliest_range(gains, rows, float(self.min_rows))
+        _, choice, low, high = likeliest_range(gains, np.ascontiguousarray(rows), float(self.min_rows))
         return (Item(item.column, low, high), 2 * choice) if low < high else (item, self._price(item))
 
     def _price(self, item: Item) -> float:

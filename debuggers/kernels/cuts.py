@@ -195,5 +195,10 @@ def _bin_in_halves(values: Floats, cuts: Floats, codes: Codes) -> None:
 
 def warm() -> None:
     """Compile everything here, or read it from the disk, on two values."""
+    values = np.array([0.0, 1.0])
+    values.flags.writeable = False
+    even_cuts(*steps(values), 2)
+    round_between(0.0, 1.0)
     for codes in (np.zeros(2, np.uint8), np.zeros(2, np.uint16)):
-        even_bins(np.array([0.0, 1.0]), 2, np.array([0.0, 1.0]), codes)
+        even_bins(values, 2, values, codes)
+        bin_numbers(values, np.array([0.5]), codes)

@@ -378,6 +378,7 @@ def warm() -> None:
     starts, lows, highs = np.array([0, 2, 3]), np.array([0, 1, 0]), np.array([1, 2, 1])
     values, groups = np.array([-0.5, 0.5]), np.array([[0, 1, 1]])
     best_slices(codes, widths, starts, lows, highs, values, groups, 1.0, WELCH, 0.5, 0.95, 0.0, 1)
+    sums_of(values)
     bin_sums(codes[0].astype(np.uint16), values, 2)
     bin_sums(codes[0].astype(np.int32), values, 2)
     sums = bin_sums(codes[0], values, 2)
