@@ -22,6 +22,7 @@ BIN := $(VENV)/bin
 # A stamp names the content of the locks that are installed, so another branch's locks are noticed and nothing else is.
 digest = $(firstword $(shell cat $(1) | sha256sum))
 RUN := $(VENV)/installed-$(call digest,requirements.txt)
+KERNELS := $(VENV)/compiled-$(call digest,debuggers/kernels/*.py)
 DEV := $(VENV)/installed-$(call digest,requirements.txt requirements-dev.txt)
 
 .PHONY: help setup setup-dev run test bench load screenshots lock
@@ -29,7 +30,7 @@ DEV := $(VENV)/installed-$(call digest,requirements.txt requirements-dev.txt)
 help:
 	@sed -n 's/^#   //p' Makefile
 
-setup: $(RUN)
+setup: $(RUN) $(KERNELS)
 setup-dev: $(DEV)
 
 $(RUN):
@@ -40,7 +41,13 @@ $(DEV): $(RUN)
 	@bash tools/install.sh "$(PYTHON)" "$(VENV)" requirements-dev.txt
 	@touch $@
 
-run: $(RUN)
+# Compiled once for this machine, so that no click waits for it.
+$(KERNELS): $(RUN)
+	@echo "Compiling the inner loops: once, about a minute"
+	@$(BIN)/python -m serving.warming
+	@touch $@
+
+run: $(RUN) $(KERNELS)
 	@exec $(BIN)/python -m serve --host $(HOST) --port $(PORT)
 
 # The tests come last: their closing line is the last thing that is printed.

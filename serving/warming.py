@@ -1,4 +1,7 @@
-"""What is made ready in the background while the first person looks at the first page: workers and kernels."""
+"""What is made ready before a person needs it: kernels by the set-up, and workers while the first page is looked at.
+
+``python -m serving.warming`` is that part of the set-up. Where nobody ran it, the server compiles in the background.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,13 @@ import importlib
 import logging
 import pkgutil
 import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 from debuggers import kernels
 from debuggers.errors import InputError
+from debuggers.execution import threads
 from debuggers.sandbox import client
 
 log = logging.getLogger("faultline")
@@ -31,12 +38,29 @@ def _warm() -> None:
     warm_kernels()
 
 
+def compile_kernels() -> None:
+    """Compile what no earlier run compiled, the modules shared out among processes: part of the set-up."""
+    with ProcessPoolExecutor(threads(), mp_context=get_context("spawn")) as pool:
+        list(pool.map(_warm_module, [f"{kernels.__name__}.{found.name}" for found in _modules()]))
+
+
 def warm_kernels() -> list[str]:
     """Compile every kernel, or read it from the disk where an earlier start compiled it; return their modules."""
-    warmed = []
-    for found in pkgutil.iter_modules(kernels.__path__):
-        module = importlib.import_module(f"{kernels.__name__}.{found.name}")
-        if hasattr(module, "warm"):
-            module.warm()
-            warmed.append(found.name)
-    return warmed
+    return [found.name for found in _modules() if _warm_module(f"{kernels.__name__}.{found.name}")]
+
+
+def _modules() -> Iterator[pkgutil.ModuleInfo]:
+    return pkgutil.iter_modules(kernels.__path__)
+
+
+def _warm_module(name: str) -> bool:
+    """Return whether a module has anything to compile, after that is done."""
+    module = importlib.import_module(name)
+    if hasattr(module, "warm"):
+        module.warm()
+        return True
+    return False
+
+
+if __name__ == "__main__":
+    compile_kernels()

@@ -372,7 +372,10 @@ def warm() -> None:
     """Compile this module's kernels."""
     forest, splits, codes = smallest()
     code_numbers(np.zeros(1), np.zeros(1), codes[0, :1].copy())
-    code_numbers(np.zeros(1), np.zeros(1), np.zeros(1, np.int32))  # bins
+    given = np.zeros(1)
+    given.flags.writeable = False  # as a table's columns are
+    for values in (np.zeros(1), given):
+        code_numbers(values, np.zeros(1), np.zeros(1, np.int32))  # bins
     slots = lay_out_slots(forest, np.ones(1, np.bool_))
     bits = np.zeros((n_rows(splits), 1), np.uint64)
     fill_bits(codes, 0, 2, splits, bits)

@@ -13,10 +13,12 @@ from debuggers import accumulated_local_effects, kernels, partial_dependence, sh
 from debuggers.analyses.error_terrain import ErrorTerrainParams, error_terrain
 from debuggers.analyses.weak_slices import WeakSlicesParams, weak_slices
 from debuggers.curves import composed_trees
+from debuggers.debugger import Debugger, all_debuggers
 from debuggers.matching import Roles, make_subject
 from debuggers.slice_methods import METHODS
 from debuggers.task import Task
 from tests.forests import fitted, rows
+from tests.subjects import subject
 
 MODULES = [importlib.import_module(f"{kernels.__name__}.{m.name}") for m in pkgutil.iter_modules(kernels.__path__)]
 
@@ -72,4 +74,15 @@ def test_nothing_is_compiled_by_a_search_for_slices(task: Task, n: int) -> None:
     for method in METHODS:
         weak_slices(of, WeakSlicesParams(method=method, draws=9))
     error_terrain(of, ErrorTerrainParams())
+    assert signatures() == before
+
+
+@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("debugger", all_debuggers().values(), ids=lambda d: d.slug)
+def test_nothing_is_compiled_by_a_page(debugger: Debugger, task: Task) -> None:
+    of = subject(task, missing=True)
+    if debugger.obstacle(of) is not None:
+        pytest.skip("does not apply")
+    before = signatures()
+    debugger.run(of)
     assert signatures() == before
