@@ -221,7 +221,7 @@ def bin_column(column: pd.Series, kind: Column, bins: int = MAX_BINS) -> Bins:
 
 
 def _numbers(name: str, values: npt.NDArray[np.float64], room: int, *, few: bool, whole: bool) -> Intervals:
-    values = _fixed(values)
+    values = kernel.fixed(values)
     known = np.isfinite(values)
     finite = values if known.all() else values[known]
     infinite = len(finite) < len(values) and bool(np.isinf(values).any())
@@ -242,17 +242,10 @@ def _few(
 ) -> tuple[list[float], Codes]:
     """Return the different finite values, rising, and each value's place among them; the first rows often have all."""
     for distinct in (np.sort(pd.unique(some)) for some in (finite[:EARLY], finite)):
-        codes = number_codes(values, distinct[1:])
+        codes = kernel.number_codes(values, distinct[1:], code_type(len(distinct)))
         if ((distinct.take(codes, mode="clip") == values) | ~known).all():
             break
     return distinct.tolist(), codes
-
-
-def number_codes(values: npt.NDArray[np.float64], cuts: Sequence[float] | npt.NDArray[np.float64]) -> Codes:
-    """Return each value's bin: how many of the rising `cuts` are not above it; one more than there are for NaN."""
-    codes = np.empty(len(values), dtype=code_type(len(cuts) + 1))
-    kernel.bin_numbers(_fixed(values), np.asarray(cuts, dtype=np.float64), codes)
-    return codes
 
 
 def code_type(largest: int) -> type[np.uint8 | np.uint16]:
@@ -273,14 +266,7 @@ def equal_cuts(values: npt.NDArray[np.float64], bins: int) -> list[float]:
 
 
 def _sample(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return _fixed(values[_sampled(len(values))] if len(values) > CUT_ROWS else values)
-
-
-def _fixed(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the values contiguous and read-only, as a table's are: kernels are compiled for such arrays only."""
-    fixed = np.ascontiguousarray(values).view()
-    fixed.flags.writeable = False
-    return fixed
+    return kernel.fixed(values[_sampled(len(values))] if len(values) > CUT_ROWS else values)
 
 
 @lru_cache(maxsize=4)

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from debuggers.kernels.forest import Codes, Forest, Splits, code_numbers
+from debuggers.kernels.cuts import number_codes
+from debuggers.kernels.forest import Codes, Forest, Splits
 from debuggers.models.trees import Bools, Floats, Rule, Trees
 
 Longs = npt.NDArray[np.int64]
@@ -94,15 +95,13 @@ class Coder:
 
     def input_codes(self, rounded: Floats, e: int) -> npt.NDArray[Any]:
         """Return the codes of one input's values."""
-        column = np.ascontiguousarray(rounded[:, e])
-        out = np.empty(len(column), np.uint16 if self.n_codes[e] <= 0xFFFF else np.uint32)
+        column, kind = rounded[:, e], np.uint16 if self.n_codes[e] <= 0xFFFF else np.uint32
         if not self.trees.categorical[e]:
-            code_numbers(column, self.cuts[e], out)
-            return out
+            return number_codes(column, self.cuts[e], kind, below=True)
         unknown = int(self.n_codes[e]) - 2
         known = (column >= 0) & (column < unknown)
-        out[:] = np.where(known, np.where(known, column, 0), np.where(np.isnan(column), unknown + 1, unknown))
-        return out
+        codes = np.where(known, np.where(known, column, 0), np.where(np.isnan(column), unknown + 1, unknown))
+        return codes.astype(kind)
 
     def compile(self, *tables: npt.ArrayLike) -> Coded:
         """Code tables of inputs, and make the trees over their codes.

@@ -15,7 +15,7 @@ import pandas as pd
 from debuggers.coding import Coder
 from debuggers.execution import report
 from debuggers.grids import typed
-from debuggers.kernels.forest import code_numbers
+from debuggers.kernels.cuts import number_codes
 from debuggers.models.composed import ComposedTrees
 from debuggers.models.composition import compose
 from debuggers.models.trees import UnreadableTrees
@@ -157,8 +157,7 @@ def bins_of(values: Floats, edges: Floats, *, clipped: bool = False) -> npt.NDAr
     inside = np.isfinite(values)
     if not clipped:
         inside &= (values >= edges[0]) & (values <= edges[-1])
-    at = np.empty(len(values), np.int32)
-    code_numbers(np.ascontiguousarray(values), np.ascontiguousarray(edges), at)
+    at = number_codes(values, edges, np.int32, below=True)
     return np.where(inside, np.clip(at, 1, len(edges) - 1), 0).astype(np.int32)
 
 

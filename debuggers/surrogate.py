@@ -10,11 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from debuggers import metrics
-from debuggers.binning import Bins, Intervals, bin_column, number_codes, round_between
+from debuggers.binning import Bins, Intervals, bin_column, code_type, round_between
 from debuggers.ensembles import Ensemble, ensemble_of
 from debuggers.error_tree import ErrorTree, grow
 from debuggers.execution import report
 from debuggers.grouping import group_rows
+from debuggers.kernels.cuts import number_codes
 from debuggers.models.trees import UnreadableTrees
 from debuggers.slices import Slice
 from debuggers.statistics import halves, share
@@ -148,7 +149,7 @@ def _between(feature: str, values: Floats, cuts: Sequence[float]) -> Bins:
     known = np.unique(values[np.isfinite(values)])
     places = np.unique(np.searchsorted(known, np.array(cuts), side="right"))
     ends = [round_between(float(known[p - 1]), float(known[p])) for p in places if 0 < p < len(known)]
-    return Intervals(feature, number_codes(values, ends), len(ends) + 1, tuple(ends))
+    return Intervals(feature, number_codes(values, ends, code_type(len(ends) + 1)), len(ends) + 1, tuple(ends))
 
 
 # --- fidelity -------------------------------------------------------------------------------------------------------

@@ -1,12 +1,13 @@
 """Cuts of a column's values, between bins that hold about as many rows, and the bins.
 
-A value is found among the cuts by cells of equal width that hold few of them; where some cuts are so far out that
-others crowd in one cell, by halves.
+Values are found among the cuts by cells of equal width that hold few of them; where some cuts are so far out that
+others crowd in one cell, or there are few values, by halves.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -74,17 +75,6 @@ def even_cuts(distinct: Floats, ends: Ints, bins: int) -> Floats:
 
 
 @compiled
-def even_bins(sample: Floats, bins: int, values: Floats, codes: Codes) -> Floats:
-    """Write each value's bin, of at most `bins` that hold about as many of `sample`, and return the cuts between them.
-
-    One call, so that threads that share out the columns wait for each other as little as can be.
-    """
-    cuts = even_cuts(*steps(sample), bins)
-    bin_numbers(values, cuts, codes)
-    return cuts
-
-
-@compiled
 def steps(values: Floats) -> tuple[Floats, Ints]:
     """Return the different values, rising, and how many values there are up to each.
 
@@ -140,21 +130,50 @@ def _digit(key: np.uint64, p: int) -> np.uint64:
     return (key >> np.uint64(p * DIGIT_BITS)) & np.uint64(DIGIT_VALUES - 1)
 
 
+def fixed(values: Floats) -> Floats:
+    """Return values contiguous and read-only, as a table's are: these kernels are compiled for such arrays only."""
+    view = np.ascontiguousarray(values, dtype=np.float64).view()
+    view.flags.writeable = False
+    return view
+
+
+def number_codes(values: Floats, cuts: npt.ArrayLike, kind: npt.DTypeLike, *, below: bool = False) -> npt.NDArray[Any]:
+    """Return each value's bin: how many of the rising cuts are not above it; one more than there are for NaN.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n,)
+    cuts : array-like of shape (k,)
+    kind : dtype
+        Of the answer: uint8, uint16, uint32 or int32.
+    below : bool
+        Count the cuts that lie below the value only.
+
+    Examples
+    --------
+    >>> number_codes(np.array([0.5, 1.0, 7.0, np.nan]), [1.0, 2.0], np.uint8).tolist()
+    [0, 1, 2, 3]
+    """
+    codes = np.empty(len(values), kind)
+    bin_numbers(fixed(values), np.array(cuts, dtype=np.float64), codes, below)
+    return codes
+
+
 @compiled
-def bin_numbers(values: Floats, cuts: Floats, codes: Codes) -> None:
-    """Write each value's bin: how many of the rising `cuts` are not above it; ``len(cuts) + 1`` for NaN."""
+def bin_numbers(values: Floats, cuts: Floats, codes: npt.NDArray[Any], below: bool) -> None:
+    """Write each value's bin: how many of the rising cuts are not above it, or lie below it; see `number_codes`."""
     k = len(cuts)
     cells = CELLS * k
-    scale = cells / (cuts[k - 1] - cuts[0]) if k > 1 else 0.0
+    scale = cells / (cuts[k - 1] - cuts[0]) if 1 < k < len(values) else 0.0
     if not 0.0 < scale < np.inf:
-        _bin_in_halves(values, cuts, codes)
+        _bin_in_halves(values, cuts, codes, below)
         return
     starts = np.zeros(cells + 1, np.int32)
     for cut in cuts:
         starts[min(int((cut - cuts[0]) * scale), cells - 1) + 1] += 1
     crowd = starts.max()
     if crowd > CROWD:
-        _bin_in_halves(values, cuts, codes)
+        _bin_in_halves(values, cuts, codes, below)
         return
     for c in range(cells):
         starts[c + 1] += starts[c]
@@ -166,12 +185,23 @@ def bin_numbers(values: Floats, cuts: Floats, codes: Codes) -> None:
         cell = (value - cuts[0]) * scale
         place = starts[int(min(cell, cells - 1.0)) if cell > 0.0 else 0]
         for _ in range(crowd):
-            place += 1 if padded[place] <= value else 0
+            place += 1 if padded[place] < value or (padded[place] == value and not below) else 0
         codes[i] = min(place, k) if value == value else k + 1  # noqa: PLR0124 - NaN
 
 
+@compiled
+def even_bins(sample: Floats, bins: int, values: Floats, codes: Codes) -> Floats:
+    """Write each value's bin, of at most `bins` that hold about as many of `sample`, and return the cuts between them.
+
+    One call, so that threads that share out the columns wait for each other as little as can be.
+    """
+    cuts = even_cuts(*steps(sample), bins)
+    bin_numbers(values, cuts, codes, False)
+    return cuts
+
+
 @compiled_fast
-def _bin_in_halves(values: Floats, cuts: Floats, codes: Codes) -> None:
+def _bin_in_halves(values: Floats, cuts: Floats, codes: npt.NDArray[Any], below: bool) -> None:
     size = 1
     while size <= len(cuts):
         size *= 2
@@ -184,8 +214,12 @@ def _bin_in_halves(values: Floats, cuts: Floats, codes: Codes) -> None:
         low[:] = 0
         step = size // 2
         while step > 0:
-            for i in range(count):
-                low[i] += step if padded[low[i] + step - 1] <= values[start + i] else 0
+            if below:
+                for i in range(count):
+                    low[i] += step if padded[low[i] + step - 1] < values[start + i] else 0
+            else:
+                for i in range(count):
+                    low[i] += step if padded[low[i] + step - 1] <= values[start + i] else 0
             step //= 2
         for i in range(count):
             value = values[start + i]
@@ -195,10 +229,10 @@ def _bin_in_halves(values: Floats, cuts: Floats, codes: Codes) -> None:
 
 def warm() -> None:
     """Compile everything here, or read it from the disk, on two values."""
-    values = np.array([0.0, 1.0])
-    values.flags.writeable = False
+    values = fixed(np.array([0.0, 1.0]))
     even_cuts(*steps(values), 2)
     round_between(0.0, 1.0)
-    for codes in (np.zeros(2, np.uint8), np.zeros(2, np.uint16)):
-        even_bins(values, 2, values, codes)
-        bin_numbers(values, np.array([0.5]), codes)
+    even_bins(values, 2, values, np.zeros(2, np.uint8))
+    even_bins(values, 2, values, np.zeros(2, np.uint16))
+    for kind in ("uint8", "uint16", "uint32", "int32"):
+        number_codes(values, [0.5], kind)

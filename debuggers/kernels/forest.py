@@ -317,36 +317,6 @@ def _append_runs(sets: Words, at: int, n: int, low: Ints, high: Ints, total: int
     return total
 
 
-@compiled
-def code_numbers(column: Floats, cuts: Floats, out: Codes) -> None:
-    """Write how many of the cuts, in rising order, lie below each number; a missing one is one more than all.
-
-    Examples
-    --------
-    >>> out = np.zeros(4, np.uint16)
-    >>> code_numbers(np.array([0.5, 1.0, 7.0, np.nan]), np.array([1.0, 2.0]), out)
-    >>> out.tolist()
-    [0, 0, 2, 3]
-    """
-    n, size = len(cuts), 1
-    while size <= n:
-        size *= 2
-    padded = np.full(size, np.inf)
-    padded[:n] = cuts
-    at = np.zeros(256, np.int64)
-    for start in range(0, len(column), 256):
-        rows = min(256, len(column) - start)
-        at[:] = 0
-        half = size // 2
-        while half > 0:  # all rows take the same steps, so that the search is arithmetic and no branches
-            for i in range(rows):
-                at[i] += half * (padded[at[i] + half - 1] < column[start + i])
-            half //= 2
-        for i in range(rows):
-            x = column[start + i]
-            out[start + i] = n + 1 if np.isnan(x) else min(at[i], n)
-
-
 def smallest() -> tuple[Forest, Splits, Codes]:
     """Return a tree with one question, and the codes of two rows: what kernels are warmed with."""
     root, feature, left, right = (np.array(v, dtype=np.int32) for v in ([0], [0, -1, -1], [1, -1, -1], [2, -1, -1]))
@@ -371,11 +341,6 @@ def smallest() -> tuple[Forest, Splits, Codes]:
 def warm() -> None:
     """Compile this module's kernels."""
     forest, splits, codes = smallest()
-    code_numbers(np.zeros(1), np.zeros(1), codes[0, :1].copy())
-    given = np.zeros(1)
-    given.flags.writeable = False  # as a table's columns are
-    for values in (np.zeros(1), given):
-        code_numbers(values, np.zeros(1), np.zeros(1, np.int32))  # bins
     slots = lay_out_slots(forest, np.ones(1, np.bool_))
     bits = np.zeros((n_rows(splits), 1), np.uint64)
     fill_bits(codes, 0, 2, splits, bits)

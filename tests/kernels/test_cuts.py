@@ -18,14 +18,15 @@ whole = st.integers(-300, 300).map(float)
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(
     st.lists(st.one_of(any_float, near, whole), max_size=600),
-    st.one_of(*(st.lists(kind, max_size=254) for kind in (finite, near, whole))),
+    st.one_of(*(st.lists(kind, max_size=254) for kind in (st.floats(allow_nan=False), finite, near, whole))),
 )
 def test_a_value_lies_behind_every_cut_that_is_not_above_it(numbers: list[float], cuts: list[float]) -> None:
     ends, column = np.unique(np.array(cuts, dtype=np.float64)), np.array([*numbers, *cuts], dtype=np.float64)
-    expected = np.where(np.isnan(column), len(ends) + 1, np.searchsorted(ends, column, side="right"))
-    for codes in (np.empty(len(column), np.uint8), np.empty(len(column), np.uint16)):
-        kernel.bin_numbers(column, ends, codes)
-        np.testing.assert_array_equal(codes, expected)
+    for kind in (np.uint8, np.uint16, np.int32):
+        for below in (False, True):
+            places = np.searchsorted(ends, column, side="left" if below else "right")
+            expected = np.where(np.isnan(column), len(ends) + 1, places)
+            np.testing.assert_array_equal(kernel.number_codes(column, ends, kind, below=below), expected)
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
