@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.special import expit, logsumexp, softmax
 
 from debuggers.execution import blocks
-from debuggers.explainers import LOG_LOSS, SQUARED_ERROR, Ask, Explainer, Shares
+from debuggers.explainer import LOG_LOSS, SQUARED_ERROR, Ask, Explainer, Shares
 from debuggers.statistics import SEED
 from debuggers.subject import Subject, sample_rows
 from debuggers.task import Task

@@ -12,12 +12,14 @@ import pandas as pd
 from scipy import stats
 from sklearn.neighbors import NearestNeighbors
 
+from debuggers.asked_explainer import AskedExplainer
 from debuggers.coding import Coder
 from debuggers.execution import report
-from debuggers.explainers import AskedExplainer, Explainer, TreeExplainer
+from debuggers.explainer import Explainer
 from debuggers.neighbours import neighbourhood
 from debuggers.statistics import SEED, Estimate, mean
 from debuggers.subject import sample_rows
+from debuggers.tree_explainer import TreeExplainer
 
 Floats = npt.NDArray[np.float64]
 PASS, FAIL, UNKNOWN = "pass", "fail", "unknown"

@@ -16,11 +16,14 @@ from sklearn.svm import SVR
 
 from debuggers import metrics
 from debuggers.additive import AdditiveExplainer, NotAdditive
-from debuggers.explainers import AskedExplainer, Explainer, TreeExplainer, explainer_of
+from debuggers.asked_explainer import AskedExplainer
+from debuggers.explainer import Explainer
+from debuggers.explainers import explainer_of
 from debuggers.matching import Roles, make_subject
 from debuggers.models.estimator import EstimatorModel
 from debuggers.models.trees import UnreadableTrees
 from debuggers.subject import Subject
+from debuggers.tree_explainer import TreeExplainer
 from tests.analyses.functions import subject_of
 
 Floats = npt.NDArray[np.float64]

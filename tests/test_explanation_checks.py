@@ -11,12 +11,14 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.svm import SVR
 
-from debuggers.explainers import Explainer, Shares, TreeExplainer, explainer_of
+from debuggers.explainer import Explainer, Shares
+from debuggers.explainers import explainer_of
 from debuggers.explanation_checks import ROWS, run_checks
 from debuggers.matching import Roles, make_subject
 from debuggers.models.estimator import EstimatorModel
 from debuggers.subject import Subject
 from debuggers.task import Task
+from debuggers.tree_explainer import TreeExplainer
 from tests.analyses.functions import subject_of
 from tests.subjects import subject
 

@@ -13,7 +13,8 @@ import pandas as pd
 from debuggers.binning import bin_column
 from debuggers.debugger import debugger
 from debuggers.execution import report
-from debuggers.explainers import INTERVENTIONAL, PATH_DEPENDENT, Explainer, explainer_of
+from debuggers.explainer import Explainer
+from debuggers.explainers import explainer_of
 from debuggers.explanation_checks import run_checks
 from debuggers.importance_findings import findings_of
 from debuggers.importance_result import PARTS, ImportanceResult
@@ -32,6 +33,7 @@ from debuggers.row_choice import first_row, position_of
 from debuggers.statistics import SEED
 from debuggers.subject import Subject, sample_rows
 from debuggers.surrogate import surrogate
+from debuggers.tree_explainer import INTERVENTIONAL, PATH_DEPENDENT
 
 Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]
