@@ -76,7 +76,7 @@ with tree_view:
         )
         st.caption(
             f"Grown on {result.searched:,} rows drawn at random; colours and means are of the other "
-            f"{result.held_out:,}. Width: share of rows. Dark fill: share of the whole "
+            f"{result.held_out:,}. Width: share of rows. Band at the foot: share of the whole "
             f"{title.removeprefix('mean ')}. Hatched: fewer than {MIN_ROWS} held-out rows, with their number. ✓: a "
             "confirmed slice. A click makes a region's rows the cohort, another click all rows; a blue line shows how "
             "much of a region is part of it."

@@ -115,7 +115,7 @@ def error_terrain(subject: Subject, params: ErrorTerrainParams) -> ErrorTerrainR
     half, too, errs more there than elsewhere (Welch's test, one-sided, adjusted by Holm's method for all slices
     listed). The tree is the one that the method "decision tree" grows, whose regions are its slices; on each level it
     divides every region where that explains most of the loss. A region's width is its share of the rows and the
-    height of its dark fill its share of all loss: a fill that is tall for its width is where the loss gathers. The
+    height of the band at its foot its share of all loss: one that is tall for its width is where the loss gathers. The
     grid begins with the features of the first slice. A click on a region, a cell or a slice makes its rows the cohort;
     the other views then show, as a line along their lower edge, which share of each region is part of it.
 
